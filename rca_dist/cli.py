@@ -1,0 +1,165 @@
+"""`rca-dist COMMAND`: train, data, report, clean.
+
+Commands here need no process group; `train` checks everything it can before it starts one.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rca_dist import command_line, entry
+from rca_dist.errors import UserError
+
+USAGE = """usage: rca-dist COMMAND ...
+
+  train   [--config_file ACCELERATE.yaml] [--num_processes N] [--section.key=value ...]
+          train and evaluate; `rca-dist train --help` lists all settings
+  data    FILE [--section.key=value ...]     describe an export as training would see it
+  data    --generate N [--seed S] [--dirty] --output FILE.csv
+          write N made-up tickets
+  report  RUN        write RUN/report.html again from what the run left
+  clean   [DIR]      empty the cache of prepared tickets (default runs/.cache)
+"""
+
+
+def main() -> int:
+    """The `rca-dist` program."""
+    return entry.run("rca-dist", _dispatch)
+
+
+def _dispatch(argv: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "data": data, "report": report, "clean": clean}
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        from rca_dist import __version__
+
+        print(f"rca_dist {__version__}")
+        return 0
+    if argv[0] not in commands:
+        import difflib
+
+        close = difflib.get_close_matches(argv[0], commands, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"commands are {', '.join(commands)}"
+        raise UserError(f"unknown command {argv[0]!r}; {hint}")
+    return commands[argv[0]](argv[1:])
+
+
+def train(argv: list[str]) -> int:
+    """Check config and input, then start the job under `accelerate launch`; returns the job's own exit code."""
+    arguments, launcher = _launcher_arguments(argv)
+    command = command_line.parse(arguments)
+    if command.help:
+        print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
+        return 0
+    if command.print_config:
+        print(command.config.to_yaml(), end="")
+        return 0
+    from rca_dist import wiring
+    from rca_dist.runtime.launch import TRAIN_SCRIPT, launch
+    from rca_dist.report.summary import print_outcome
+
+    prepared = wiring.preflight(command.config)
+    if prepared.run.status == "finished" and not command.config.run.overwrite and not command.dry_run:
+        print_outcome(prepared.run.path)
+        return 0
+    del prepared
+    return launch(TRAIN_SCRIPT, arguments, config_file=launcher["config_file"], num_processes=_count(launcher["num_processes"]))
+
+
+def _launcher_arguments(argv: list[str]) -> tuple[list[str], dict[str, str | None]]:
+    """The job's own arguments, and the two that are the launcher's."""
+    launcher: dict[str, str | None] = {"config_file": None, "num_processes": None}
+    rest, own = list(argv), []
+    while rest:
+        token = rest.pop(0)
+        name, equals, value = token.partition("=")
+        key = name.removeprefix("--").replace("-", "_")
+        if name.startswith("--") and key in launcher:
+            if not equals and not rest:
+                raise UserError(f"{name}: a value is missing")
+            launcher[key] = value if equals else rest.pop(0)
+        else:
+            own.append(token)
+    path = launcher["config_file"]
+    if path is not None and not Path(path).is_file():
+        raise UserError(f"--config_file={path}: no such file; ready ones lie in configs/accelerate/")
+    return own, launcher
+
+
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"--num_processes={text}: must be a whole number from 1")
+    return int(text)
+
+
+def data(argv: list[str]) -> int:
+    """Describe an export, or write a generated one."""
+    if any(token.partition("=")[0] == "--generate" for token in argv):
+        return _generate(argv)
+    arguments = [f"data.path={argv[0]}", *argv[1:]] if argv and not argv[0].startswith("-") and "=" not in argv[0] else argv
+    command = command_line.parse(arguments)
+    if command.help or not arguments:
+        print(USAGE, end="")
+        return 0 if command.help else 2
+    from rca_dist import wiring
+    from rca_dist.tickets.describe import describe
+
+    config = command.config
+    table = wiring.prepare_tickets(config, wiring.cache_folder(config))
+    print(describe(table.facts))
+    return 0
+
+
+def _generate(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="rca-dist data", exit_on_error=False)
+    parser.add_argument("--generate", type=int, required=True, metavar="N")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dirty", action="store_true", help="salt markup, personal data and junk")
+    parser.add_argument("--output", required=True, metavar="FILE.csv")
+    try:
+        options = parser.parse_args(argv)
+    except (argparse.ArgumentError, SystemExit) as error:
+        raise UserError(f"data --generate: {error}; usage: rca-dist data --generate N --seed S --output FILE.csv") from error
+    if options.generate < 1:
+        raise UserError(f"data --generate {options.generate}: give a number of tickets from 1")
+    from rca_dist.tickets.synthetic import generate, write_csv
+
+    write_csv(Path(options.output), generate(options.generate, options.seed, dirty=options.dirty))
+    print(f"{options.generate} tickets written to {options.output}")
+    return 0
+
+
+def report(argv: list[str]) -> int:
+    """Write a run's report again."""
+    if len(argv) != 1 or argv[0].startswith("-"):
+        raise UserError("report: give one run directory, e.g. rca-dist report runs/my-run")
+    folder = Path(argv[0])
+    if not (folder / "run.json").is_file():
+        raise UserError(f"report {folder}: no run.json there, so it is no run directory")
+    from rca_dist.report.html import write_report
+
+    print(write_report(folder))
+    return 0
+
+
+def clean(argv: list[str]) -> int:
+    """Empty a cache directory of prepared tickets and tokens; nothing else is touched."""
+    if len(argv) > 1 or (argv and argv[0].startswith("-")):
+        raise UserError("clean: give at most one cache directory, e.g. rca-dist clean runs/.cache")
+    from rca_dist.runtime.files import empty_cache
+
+    folder = Path(argv[0]) if argv else Path("runs") / ".cache"
+    if not folder.is_dir():
+        raise UserError(f"clean {folder}: no such directory; give the cache beside your runs (RUNS/.cache) or data.cache_dir")
+    removed, size = empty_cache(folder)
+    print(f"removed {removed} cached items ({size / 2**20:.1f} MiB) from {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Typed configuration: YAML files and dotted overrides, every problem reported at once.
+
+`load(argv)` turns a command line into a resolved `Config`. Later sources win: defaults, then each `--config FILE`
+in order, then overrides (`--section.key=value`, `--section.key value` or `section.key=value`). YAML is data only.
+A field marked `HOW` changes how a result is computed (memory, logging, places), not what is computed; such fields
+are left out of `computed_hash`, which names run directories.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOW: dict[str, Any] = {"computed": False}
+Metric = Literal["loss", "perplexity", "bits_per_byte", "token_accuracy", "exact_match", "token_f1", "rouge_l", "chrf", "bleu"]
+Side = Literal["train", "validation", "test"]
+System = Literal["model", "base", "oracle", "nearest"]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+class Columns(Section):
+    """Which columns of the export play which role; unset roles are found by name."""
+
+    id: str | None = Field(None, description="column with the ticket number")
+    prompt: list[str] | None = Field(None, description="columns joined to the ticket text, e.g. [title, description]")
+    answer: str | None = Field(None, description="column with the resolution or root cause to learn")
+    created_at: str | None = Field(None, description="column with the opening date")
+    split: str | None = Field(None, description="column that names each ticket's side, for split.kind=file")
+    slices: list[str] | None = Field(None, description="columns kept to break scores down by")
+
+
+class Data(Section):
+    path: str = Field("builtin:tickets", description="ticket export (CSV, TSV, JSON, JSONL, Parquet; .gz too), or builtin:tickets")
+    columns: Columns = Field(default_factory=Columns)  # type: ignore[arg-type]
+    encoding: str | None = Field(None, description="text encoding; found from the bytes when unset")
+    delimiter: str | None = Field(None, description="field separator of a text file; found when unset")
+    redact: bool = Field(True, description="replace personal data and secrets by placeholders before anything else")
+    lenient: bool = Field(False, description="leave broken rows out (counted) instead of stopping")
+    min_answer_words: int = Field(2, ge=1, description="shorter answers are left out")
+    builtin_tickets: int = Field(2000, ge=20, description="rows that builtin:tickets generates")
+    builtin_seed: int = Field(0, ge=0, description="seed of builtin:tickets")
+    cache_dir: str | None = Field(None, description="prepared tables and tokens; default .cache beside the runs", json_schema_extra=HOW)
+
+
+class Prompt(Section):
+    style: Literal["plain"] = Field("plain", description="how a ticket becomes a prompt")
+    template: str = Field(
+        "Ticket:\n{ticket}\n\nResolution:\n", description="plain style: text around the one marker {ticket}"
+    )
+
+
+class Split(Section):
+    kind: Literal["group", "time", "random", "file"] = Field(
+        "group", description="group keeps near-duplicates on one side; time trains on the past; file reads data.columns.split"
+    )
+    similarity: float = Field(0.7, gt=0.0, le=1.0, description="word 3-gram Jaccard from which two tickets are near-duplicates")
+    test_size: Fraction = Field(0.1, description="share of tickets held out for the final score")
+    validation_size: Fraction = Field(0.1, description="share of tickets held out for choices during training")
+    folds: int = Field(0, ge=0, description="k > 1: k-fold split, fold split.fold is the test side")
+    fold: int = Field(0, ge=0, description="which fold is held out")
+    seed: int = Field(0, ge=0, description="seed of the split, apart from run.seed")
+    group_columns: list[str] = Field([], description="tickets equal in one of these columns stay on one side, e.g. [problem_id]")
+
+
+class Model(Section):
+    name_or_path: str = Field("builtin:tiny", description="builtin:tiny, builtin:small, builtin:base, a folder, or a hub name")
+    revision: str | None = Field(None, description="hub branch, tag or commit")
+    trust_remote_code: bool = Field(False, description="run Python code that comes with the model; only for sources you trust")
+    attn_implementation: str | None = Field(None, description="attention kernel as transformers names it, e.g. sdpa", json_schema_extra=HOW)
+
+
+class Train(Section):
+    epochs: float | None = Field(None, gt=0, description="passes over the training tickets; default 10 for builtin models, else 3")
+    max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps instead")
+    global_batch_size: int = Field(16, ge=1, description="examples per optimizer step, whatever the hardware")
+    learning_rate: float | None = Field(None, gt=0, description="peak rate; default 3e-3 for builtin:tiny, 1e-3 other builtin, else 2e-5")
+    max_length: int = Field(1024, ge=16, description="tokens per example; longer ticket texts are cut, counted")
+    max_tokens_per_micro_batch: int = Field(
+        4096, ge=16, description="padded tokens per forward pass on one process: the memory knob", json_schema_extra=HOW
+    )
+    lr_scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", description="shape of the rate after warm-up")
+    warmup_ratio: Fraction = Field(0.05, description="share of the steps with rising rate")
+    warmup_steps: int | None = Field(None, ge=0, description="steps with rising rate; wins over warmup_ratio")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW decay, on matrices only")
+    betas: tuple[Fraction, Fraction] = Field((0.9, 0.95), description="AdamW moment decays")
+    max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 for never")
+    dropout: Fraction = Field(0.0, description="overrides the model's dropout rates; above 0 the exactness promises end")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="arithmetic of forward and backward; auto is bf16 where the device has it and it pays"
+    )
+    eval_steps: int | None = Field(None, ge=1, description="validation loss every so many steps; default ten times a run")
+    log_steps: int = Field(10, ge=1, description="a line in metrics.jsonl every so many steps", json_schema_extra=HOW)
+
+
+class Eval(Section):
+    splits: list[Side] = Field(["test"], description="sides to score after training")
+    systems: list[System] = Field(["model", "base", "oracle", "nearest"], description="what answers the tickets")
+    primary_metric: Metric = Field("chrf", description="the one metric of the verdict, fixed beforehand")
+    max_new_tokens: int | None = Field(None, ge=1, description="limit of a generated answer; default from the training answers")
+    max_tickets: int | None = Field(None, ge=1, description="score only so many tickets of a side, chosen by id hash, said")
+    batch_tokens: int = Field(8192, ge=16, description="padded tokens per forward pass while scoring", json_schema_extra=HOW)
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto is fp32 on a CPU, else the training precision")
+    bootstrap_samples: int = Field(1000, ge=100, description="resamples behind each 95 % interval")
+
+
+class Dist(Section):
+    timeout_seconds: int = Field(600, ge=10, description="a rank that stays silent so long ends the job", json_schema_extra=HOW)
+
+
+class Checkpoint(Section):
+    save_steps: int | None = Field(None, ge=1, description="steps between checkpoints; default ten times a run", json_schema_extra=HOW)
+    keep_last: int = Field(2, ge=1, description="checkpoints kept", json_schema_extra=HOW)
+    resume: Literal["auto", "never"] = Field("auto", description="go on with an unfinished run of the same command", json_schema_extra=HOW)
+
+
+class Tracking(Section):
+    wandb: Literal["auto", "online", "offline", "disabled"] = Field(
+        "auto", description="auto: online when a key is configured, else offline", json_schema_extra=HOW
+    )
+    project: str = Field("rca_dist", description="W&B project", json_schema_extra=HOW)
+    entity: str | None = Field(None, description="W&B team or user", json_schema_extra=HOW)
+    group: str | None = Field(None, description="W&B group", json_schema_extra=HOW)
+    tags: list[str] = Field([], description="W&B tags", json_schema_extra=HOW)
+
+
+class Run(Section):
+    name: str | None = Field(None, description="name shown in reports and W&B", json_schema_extra=HOW)
+    output_dir: str | None = Field(None, description="run directory; default runs/<data>-<model>-<hash>", json_schema_extra=HOW)
+    overwrite: bool = Field(False, description="remove what an earlier run left in the directory", json_schema_extra=HOW)
+    seed: int = Field(0, ge=0, description="seed of weights and of the order of examples")
+
+
+class Config(Section):
+    data: Data = Field(default_factory=Data)  # type: ignore[arg-type]
+    prompt: Prompt = Field(default_factory=Prompt)  # type: ignore[arg-type]
+    split: Split = Field(default_factory=Split)  # type: ignore[arg-type]
+    model: Model = Field(default_factory=Model)  # type: ignore[arg-type]
+    train: Train = Field(default_factory=Train)  # type: ignore[arg-type]
+    eval: Eval = Field(default_factory=Eval)  # type: ignore[arg-type]
+    dist: Dist = Field(default_factory=Dist)  # type: ignore[arg-type]
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint)  # type: ignore[arg-type]
+    tracking: Tracking = Field(default_factory=Tracking)  # type: ignore[arg-type]
+    run: Run = Field(default_factory=Run)  # type: ignore[arg-type]
+
+    def resolved(self) -> "Config":
+        """A copy in which every default that depends on another key is written out, and paths are absolute."""
+        out = self.model_copy(deep=True)
+        builtin = out.model.name_or_path.startswith("builtin:")
+        if out.train.epochs is None:
+            out.train.epochs = 10.0 if builtin else 3.0
+        if out.train.learning_rate is None:
+            out.train.learning_rate = {"builtin:tiny": 3e-3}.get(out.model.name_or_path, 1e-3 if builtin else 2e-5)
+        if not out.data.path.startswith("builtin:"):
+            out.data.path = str(Path(out.data.path).expanduser().absolute())
+        return out
+
+    def cross_problems(self) -> list[str]:
+        """Problems between keys that are each valid alone."""
+        found = []
+        if self.split.test_size + self.split.validation_size >= 1:
+            found.append("split.test_size + split.validation_size must leave training tickets (their sum is 1 or more)")
+        if self.split.folds == 1:
+            found.append("split.folds=1 is no split: use 0 for none, or 2 and more")
+        if self.split.folds > 1 and self.split.fold >= self.split.folds:
+            found.append(f"split.fold={self.split.fold} must be below split.folds={self.split.folds}")
+        if self.split.kind == "file" and self.data.columns.split is None:
+            found.append("split.kind=file needs data.columns.split, the column that names each ticket's side")
+        if self.prompt.template.count("{ticket}") != 1:
+            found.append("prompt.template must hold the marker {ticket} exactly once")
+        for path in (self.data.path, self.model.name_or_path):
+            if not path.strip():
+                found.append("data.path and model.name_or_path must not be empty")
+        if self.data.path.startswith("builtin:") and self.data.path != "builtin:tickets":
+            found.append(f"data.path={self.data.path}: the only built-in tickets are builtin:tickets")
+        if self.model.name_or_path.startswith("builtin:") and self.model.name_or_path[8:] not in ("tiny", "small", "base"):
+            found.append(f"model.name_or_path={self.model.name_or_path}: built-in models are builtin:tiny, builtin:small, builtin:base")
+        return found
+
+    def computed(self) -> dict[str, Any]:
+        """The settings that decide what is computed, as plain data."""
+        return _computed(self)
+
+    def computed_hash(self, *fingerprints: str) -> str:
+        """8 hex digits over `computed()` and the given content fingerprints."""
+        text = json.dumps([self.computed(), *fingerprints], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def to_yaml(self) -> str:
+        """The config without `run.output_dir` and `run.name`, for config.yaml and --print_config."""
+        import yaml
+
+        data = self.model_dump(mode="json", exclude={"run": {"output_dir", "name"}})
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _computed(section: BaseModel) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("computed") is False:
+            continue
+        value = getattr(section, name)
+        inner = _computed(value) if isinstance(value, BaseModel) else value
+        if inner != {} or not isinstance(value, BaseModel):
+            out[name] = inner
+    # The path says where the tickets lie; their content enters the hash as a fingerprint.
+    if isinstance(section, Data) and not section.path.startswith("builtin:"):
+        out.pop("path")
+    return out

@@ -1,0 +1,56 @@
+"""Around every entry point: command line, log, one message per error, exit codes."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+from rca_dist.errors import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USER, Stopped, UserError
+
+
+def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
+    """Run `work(argv)` and turn what it raises into a message (printed once) and an exit code.
+
+    `rca-dist` names a file in RCA_EXIT_FILE: the true code goes there, and the process itself ends 0 where all ranks
+    stop alike, since a launcher would make a traceback of its own and the code 1 out of anything else.
+    """
+    set_up_log()
+    main_rank = os.environ.get("RANK", "0") == "0"
+    try:
+        code = work(sys.argv[1:] if argv is None else argv)
+    except UserError as error:
+        if main_rank:
+            print(f"{program}: {error}", file=sys.stderr)
+        code = EXIT_USER
+    except Stopped as stop:
+        if main_rank:
+            print(f"{program}: {stop}; start it again to go on", file=sys.stderr)
+        code = EXIT_STOPPED
+    except KeyboardInterrupt:
+        code = EXIT_FAILED
+    exit_file = os.environ.get("RCA_EXIT_FILE")
+    if exit_file and main_rank:
+        with open(exit_file, "w", encoding="utf-8") as handle:  # noqa: PTH123 - keeps pathlib out of start-up
+            handle.write(f"{code}\n")
+    if exit_file or (code == EXIT_STOPPED and under_launcher()):
+        return EXIT_OK if code in (EXIT_USER, EXIT_STOPPED) else code
+    return code
+
+
+def under_launcher() -> bool:
+    """Whether `accelerate launch` or torchrun started this process."""
+    return any(name in os.environ for name in ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID"))
+
+
+def set_up_log() -> None:
+    """Plain lines on stderr, from rank 0; warnings from every rank."""
+    rank = os.environ.get("RANK", "0")
+    logger = logging.getLogger("rca_dist")
+    if logger.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    where = f"rank {rank} " if rank != "0" else ""
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {where}%(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO if rank == "0" else logging.WARNING)
+    logger.propagate = False

@@ -1,0 +1,141 @@
+"""The one place that knows Hugging Face models: loading, special tokens, generation, optimizer groups, saving."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rca_dist.errors import UserError
+from rca_dist.model import builtin, names
+from rca_dist.model.loss import causal_lm_step
+from rca_dist.model.parameters import decay_groups, set_dropout
+
+OFFLINE_HELP = (
+    "Check the name. On a machine without internet, download it elsewhere (`hf download NAME --local-dir FOLDER`), copy the "
+    "folder here and give its path; or use builtin:tiny"
+)
+
+
+class HFModelAdapter:
+    """A causal language model with its tokenizer.
+
+    Attributes: `model` (fp32 weights, on the CPU after loading), `tokenizer`, `step` (the training step function),
+    `eos_id` (what ends an answer in training), `eos_ids` (all that end a generation), `pad_id`, `max_length` (context).
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, name: str) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.name = name
+        self.step: Callable[[Any, dict[str, torch.Tensor]], tuple[torch.Tensor, torch.Tensor]] = causal_lm_step
+        self.eos_ids = _eos_ids(model, tokenizer, name)
+        self.eos_id = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.eos_ids[0]
+        # Rows are masked by length, never by comparing with the pad id, so EOS may serve as padding.
+        self.pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos_id
+        self.max_length = int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30)
+
+    @classmethod
+    def load(
+        cls,
+        name_or_path: str,
+        *,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        attn_implementation: str | None = None,
+        dropout: float = 0.0,
+        texts: Iterable[str] = (),
+        seed: int = 0,
+        once: Callable[[Callable[[], str]], str] = lambda work: work(),
+    ) -> "HFModelAdapter":
+        """Load a folder or hub model, or build `builtin:NAME` with weights from `seed` and a tokenizer trained on `texts`.
+
+        `once` runs work on one process and hands its result to all, as `Distributed.on_main` does.
+        Raises: UserError when the model cannot be had, saying what to do without internet.
+        """
+        if name_or_path.startswith("builtin:"):
+            size = builtin.SIZES[name_or_path.removeprefix("builtin:")]
+            tokenizer = builtin.wrap_tokenizer(once(lambda: builtin.train_tokenizer(texts, size)), size)
+            model = builtin.build_model(size, tokenizer, seed=seed, attn_implementation=attn_implementation)
+        else:
+            model, tokenizer = _from_pretrained(name_or_path, revision, trust_remote_code, attn_implementation)
+        set_dropout(model, dropout)
+        return cls(model, tokenizer, name=name_or_path)
+
+    def generate(self, model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[list[int]]:
+        """Greedy continuation of each prompt (ids), EOS excluded. `model` is `self.model`, moved and in eval mode.
+
+        One left-padded batch; a returned list of `max_new_tokens` ids means that the limit was hit.
+        """
+        device = next(model.parameters()).device
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self.pad_id, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.as_tensor(prompt, dtype=torch.long)
+            mask[row, width - len(prompt) :] = 1
+        with torch.inference_mode():
+            out = model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=self.eos_ids,
+                pad_token_id=self.pad_id,
+                use_cache=True,
+            )
+        return [self._until_eos(row) for row in out[:, width:].tolist()]
+
+    def _until_eos(self, ids: list[int]) -> list[int]:
+        for n, token in enumerate(ids):
+            if token in self.eos_ids:
+                return ids[:n]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of generated ids, special tokens left out, outer white space trimmed."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def optimizer_groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Parameter groups for AdamW: decay on matrices, none on vectors (norms, biases)."""
+        return decay_groups(self.model, weight_decay)
+
+    def parameter_counts(self) -> tuple[int, int]:
+        """(all, trainable) parameters; tied ones once."""
+        parameters = list(self.model.parameters())
+        return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
+
+    def save(self, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
+        """Write weights (safetensors) and tokenizer to `folder` as plain transformers loads them."""
+        self.model.save_pretrained(folder, state_dict=state, safe_serialization=True)
+        self.tokenizer.save_pretrained(folder)
+
+
+def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
+    ids = [tokenizer.eos_token_id]
+    for source in (getattr(model, "generation_config", None), model.config):
+        value = getattr(source, "eos_token_id", None)
+        ids.extend(value if isinstance(value, list) else [value])
+    found = list(dict.fromkeys(i for i in ids if i is not None))
+    if not found:
+        raise UserError(f"model.name_or_path={name}: its tokenizer has no end-of-text token, so no answer could ever end")
+    return found
+
+
+def _from_pretrained(name: str, revision: str | None, remote_code: bool, attention: str | None) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    names.check(name)
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        if attention:
+            options["attn_implementation"] = attention
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True, **options)
+    except (OSError, ValueError, ImportError, json.JSONDecodeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {OFFLINE_HELP}.") from error
+    return model, tokenizer
+

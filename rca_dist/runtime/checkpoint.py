@@ -1,0 +1,170 @@
+"""Resumable state on disk: written aside, verified by a manifest, then renamed.
+
+`checkpoints/step-000120/` holds `model.safetensors`, `optimizer.pt`, one `rng-RANK.pt` per rank and `manifest.json` with the
+size and sha256 of each. `checkpoints/latest` names the newest complete one. A damaged one is skipped for the one before.
+"""
+
+import hashlib
+import logging
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rca_dist.errors import UserError
+from rca_dist.runtime.distributed import Distributed
+from rca_dist.runtime.files import read_json, write_json, write_text
+
+log = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one run directory."""
+
+    def __init__(self, folder: Path, distributed: Distributed, *, keep_last: int = 2) -> None:
+        self.folder = folder
+        self.distributed = distributed
+        self.keep_last = keep_last
+
+    def save(self, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]) -> Path:
+        """Save the state after `step` steps. Collective.
+
+        `facts` (JSON) goes into the manifest. Returns the directory.
+        Raises: OSError (RuntimeError on other ranks) when it could not be written; earlier checkpoints stay.
+        """
+        dist = self.distributed
+        target = self.folder / f"step-{step:06d}"
+        aside = self.folder / f"step-{step:06d}.tmp"
+        dist.on_main(lambda: _fresh(aside))
+        torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
+        written = [f"rng-{dist.rank}.pt"]
+        if dist.is_main:
+            _save_tensors(model.state_dict(), aside / "model.safetensors")
+            torch.save(optimizer.state_dict(), aside / "optimizer.pt")
+            written += ["model.safetensors", "optimizer.pt"]
+        files = {name: facts_of for part in dist.gather({n: _file_facts(aside / n) for n in written}) for name, facts_of in part.items()}
+        dist.on_main(lambda: self._publish(aside, target, {"step": step, "world_size": dist.world_size, **facts, "files": files}))
+        return target
+
+    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any]) -> None:
+        write_json(aside / "manifest.json", manifest)
+        if target.exists():
+            shutil.rmtree(target)
+        aside.replace(target)
+        write_text(self.folder / "latest", target.name + "\n")
+        for old in self.complete()[: -self.keep_last]:
+            shutil.rmtree(old)
+
+    def complete(self) -> list[Path]:
+        """Directories that have their final name, oldest first (not verified)."""
+        return sorted(path for path in self.folder.glob("step-??????*") if path.is_dir() and path.suffix != ".tmp")
+
+    def newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest checkpoint whose files match its manifest, with the manifest; None when there is no checkpoint.
+
+        Collective. Damaged ones are skipped with a warning. Raises: UserError when there are some and none is whole.
+        """
+        return self.distributed.on_main(self._newest_valid)
+
+    def _newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
+        found = self.complete()
+        for path in reversed(found):
+            manifest = read_json(path / "manifest.json")
+            problem = _problem(path, manifest)
+            if problem is None:
+                return path, manifest
+            log.warning("checkpoint %s is damaged (%s): trying the one before", path.name, problem)
+        if found:
+            raise UserError(
+                f"{self.folder}: no checkpoint of this run is whole; start over with --run.overwrite, or restore one"
+            )
+        return None
+
+    def load(self, path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put a verified checkpoint's state into model, optimizer and this rank's random generators."""
+        device = self.distributed.device
+        model.load_state_dict(_load_tensors(path / "model.safetensors"))
+        optimizer.load_state_dict(torch.load(path / "optimizer.pt", map_location=device, weights_only=True))
+        rng = path / f"rng-{self.distributed.rank}.pt"
+        if rng.exists():
+            set_random_state(torch.load(rng, weights_only=True))
+
+
+def random_state() -> dict[str, Any]:
+    """State of this process's random generators, as tensors and plain values."""
+    numpy_state: Any = np.random.get_state()
+    state: dict[str, Any] = {
+        "python": random.getstate(),
+        "numpy": [numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]],
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Undo of `random_state`."""
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, np.asarray(keys, dtype=np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+def _fresh(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _save_tensors(state: dict[str, torch.Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    seen: dict[tuple[int, tuple[int, ...]], str] = {}
+    unique: dict[str, torch.Tensor] = {}
+    aliases: dict[str, str] = {}
+    for name, tensor in state.items():
+        place = (tensor.data_ptr(), tuple(tensor.shape))
+        if tensor.numel() and place in seen:
+            aliases[name] = seen[place]
+        else:
+            seen[place] = name
+            unique[name] = tensor.detach().contiguous()
+    save_file(unique, path, metadata=aliases)
+
+
+def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as handle:
+        state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
+        return state | {alias: state[name] for alias, name in (handle.metadata() or {}).items()}
+
+
+def _file_facts(path: Path) -> dict[str, Any]:
+    import os
+
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return {"size": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _problem(path: Path, manifest: Any) -> str | None:
+    if not isinstance(manifest, dict) or "files" not in manifest:
+        return "no manifest"
+    for name, facts in manifest["files"].items():
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if (path / name).stat().st_size != facts["size"]:
+            return f"{name} has the wrong size"
+        if _file_facts(path / name) != facts:
+            return f"{name} has other content than when it was saved"
+    return None

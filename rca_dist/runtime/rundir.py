@@ -1,0 +1,88 @@
+"""The run directory: its name, its life cycle, its `run.json`."""
+
+import datetime
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rca_dist.errors import UserError
+from rca_dist.runtime.files import read_json, write_json, write_text
+from rca_dist.runtime.meters import commit, versions
+
+RUNNING, FINISHED, INTERRUPTED, FAILED = "running", "finished", "interrupted", "failed"
+
+
+def default_name(data: str, model: str, digest: str) -> str:
+    """`<data>-<model>-<hash>` with characters that any file system takes."""
+    parts = []
+    for text in (data, model):
+        last = text.rstrip("/").replace("\\", "/").rpartition("/")[2].removeprefix("builtin:")
+        stem = last.partition(".")[0] if "/" in text or "." in text else last
+        parts.append(re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")[:40] or "x")
+    return "-".join([*parts, digest])
+
+
+class RunDirectory:
+    """One run's directory. Only rank 0 writes through it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.facts: dict[str, Any] = read_json(path / "run.json") or {}
+
+    @property
+    def status(self) -> str | None:
+        """What run.json says, None where no run began."""
+        return self.facts.get("status")
+
+    def check(self, config_hash: str, *, overwrite: bool) -> None:
+        """Refuse a directory that holds something else than an earlier start of this same run.
+
+        Raises: UserError.
+        """
+        if overwrite or not self.path.exists() or not any(self.path.iterdir()):
+            return
+        if not self.facts:
+            raise UserError(f"run.output_dir={self.path}: holds files but no run of ours; choose another directory")
+        if self.facts.get("config_hash") != config_hash:
+            raise UserError(
+                f"run.output_dir={self.path}: holds a run of other settings or data (its config.yaml tells which); choose "
+                "another directory, or remove what is there with --run.overwrite"
+            )
+
+    def begin(self, *, overwrite: bool, config_yaml: str, facts: dict[str, Any]) -> None:
+        """Make the directory and mark it running. An earlier start of the same run keeps its files and id."""
+        if overwrite and self.path.exists():
+            if not self.facts:
+                raise UserError(f"run.output_dir={self.path}: holds no run of ours, so --run.overwrite leaves it alone")
+            shutil.rmtree(self.path)
+            self.facts = {}
+        self.path.mkdir(parents=True, exist_ok=True)
+        starts = int(self.facts.get("starts", 0)) + 1
+        self.facts = {"created_at": now(), **self.facts, **facts, "status": RUNNING, "starts": starts}
+        self.facts |= {"versions": versions(), "commit": commit()}
+        self.facts.pop("finished_at", None)
+        write_text(self.path / "config.yaml", config_yaml)
+        self.save()
+
+    def save(self, **facts: Any) -> None:
+        """Update run.json at once."""
+        self.facts |= facts
+        write_json(self.path / "run.json", self.facts)
+
+    def end(self, status: str, **facts: Any) -> None:
+        """Mark how the run ended."""
+        self.save(status=status, finished_at=now(), **facts)
+
+
+def now() -> str:
+    """UTC time to the second, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
+
+
+def report_exit_code(code: int) -> None:
+    """Leave the true exit code for `rca-dist train`, which a launcher would turn into 1."""
+    path = os.environ.get("RCA_EXIT_FILE")
+    if path:
+        write_text(Path(path), f"{code}\n")

@@ -1,0 +1,189 @@
+"""What a training run leaves behind: its directory's life, trackers, checkpoints, results and report."""
+
+import json
+import logging
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rca_dist.config import Config
+from rca_dist.errors import Stopped
+from rca_dist.evaluation.evaluator import Evaluator
+from rca_dist.model.adapter import HFModelAdapter
+from rca_dist.report.card import write_card
+from rca_dist.report.html import write_report
+from rca_dist.report.summary import print_outcome
+from rca_dist.runtime import meters
+from rca_dist.runtime.checkpoint import Checkpoints
+from rca_dist.runtime.distributed import Distributed
+from rca_dist.runtime.files import aside, read_json, write_json
+from rca_dist.runtime.preemption import StopRequest
+from rca_dist.runtime.rundir import FAILED, FINISHED, INTERRUPTED, RunDirectory
+from rca_dist.runtime.tracking import JsonlTracker, NullTracker, Tracker, start_wandb, wandb_mode
+from rca_dist.tokens.encode import RCADataset
+from rca_dist.training.progress import duration
+from rca_dist.training.trainer import Trainer
+from rca_dist.wiring import Prepared, wandb_config
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """One start of a run. Files are rank 0's; the other ranks take part in the collectives."""
+
+    def __init__(self, config: Config, prepared: Prepared, distributed: Distributed) -> None:
+        self.config = config
+        self.prepared = prepared
+        self.run = prepared.run
+        self.distributed = distributed
+        self.checkpoints = Checkpoints(self.run.path / "checkpoints", distributed, keep_last=config.checkpoint.keep_last)
+        self.tracker: Tracker | NullTracker = NullTracker()
+        self.trainer: Trainer | None = None
+        self.resume_from: Path | None = None
+
+    def open(self, adapter: HFModelAdapter, datasets: dict[str, RCADataset]) -> dict[str, Any]:
+        """Mark the run running, find its newest checkpoint, start the trackers. Returns the trainer's parts. Collective."""
+        found = self.checkpoints.newest_valid() if self._continues() else None
+        self.resume_from, step = (found[0], int(found[1]["step"])) if found else (None, 0)
+        self.distributed.on_main(lambda: self._open_on_main(adapter, datasets, step))
+        return {
+            "log_row": self.tracker.log, "checkpoints": self.checkpoints,
+            "stop_requested": StopRequest().install(),
+        }  # fmt: skip
+
+    def _continues(self) -> bool:
+        return self.config.checkpoint.resume == "auto" and not self.config.run.overwrite
+
+    def _open_on_main(self, adapter: HFModelAdapter, datasets: dict[str, RCADataset], step: int) -> None:
+        config, dist, prepared = self.config, self.distributed, self.prepared
+        total, trainable = adapter.parameter_counts()
+        self.run.begin(
+            overwrite=config.run.overwrite or config.checkpoint.resume == "never",
+            config_yaml=config.to_yaml(),
+            facts={
+                "name": config.run.name or self.run.path.name, "config_hash": prepared.config_hash,
+                "data_fingerprint": prepared.tickets.fingerprint, "model": config.model.name_or_path,
+                "parameters": total, "trainable_parameters": trainable, "world_size": dist.world_size,
+                "backend": dist.backend, "precision": dist.precision, "device": str(dist.device),
+                "seed": config.run.seed, "split_seed": config.split.seed,
+            },
+        )  # fmt: skip
+        if "wandb_id" not in self.run.facts:
+            self.run.save(wandb_id=f"{prepared.config_hash}-{secrets.token_hex(3)}")
+        cut = [dataset.truncations for dataset in datasets.values()]
+        facts = prepared.tickets.facts | {"truncated": {kind: sum(c[kind] for c in cut) for kind in ("prompts", "answers")}}
+        write_json(self.run.path / "data.json", facts)
+        with aside(self.run.path / "split.parquet") as path:
+            prepared.tickets.frame[["id", "split", "fold", "group"]].to_parquet(path, index=False)
+        self._start_trackers(step)
+        self._say_what_comes(facts, datasets, step)
+
+    def _start_trackers(self, step: int) -> None:
+        tracking = self.config.tracking
+        record = JsonlTracker(self.run.path / "metrics.jsonl", keep_to_step=step)
+        others = start_wandb(
+            self.run.path, mode=wandb_mode(tracking.wandb), run_id=self.run.facts["wandb_id"], project=tracking.project,
+            entity=tracking.entity, group=tracking.group, tags=tracking.tags, name=self.config.run.name,
+            config=wandb_config(self.config),
+        )  # fmt: skip
+        self.tracker = Tracker(record, others)
+
+    def _say_what_comes(self, facts: dict[str, Any], datasets: dict[str, RCADataset], step: int) -> None:
+        dist, train = self.distributed, datasets["train"]
+        for warning in facts.get("warnings", []):
+            log.warning("warning: %s", warning)
+        if any(facts["truncated"].values()):
+            log.warning("warning: train.max_length cut %(prompts)d ticket texts and %(answers)d answers", facts["truncated"])
+        log.info(
+            "%d training, %d validation, %d test tickets; %s training tokens; %s parameters; %d x %s, %s",
+            *(len(datasets[split]) for split in ("train", "validation", "test")), f"{int(train.lengths.sum()):,}",
+            f"{self.run.facts['parameters']:,}", dist.world_size, dist.device.type, dist.precision,
+        )  # fmt: skip
+        log.info("run directory: %s%s", self.run.path, f" (going on from step {step})" if step else "")
+
+    def resume(self, trainer: Trainer) -> None:
+        """Put the newest checkpoint, if any, into the trainer."""
+        self.trainer = trainer
+        if self.resume_from is not None:
+            self.checkpoints.load(self.resume_from, trainer.model, trainer.optimizer)
+            trainer.step = int((read_json(self.resume_from / "manifest.json") or {})["step"])
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Around the job: however it ends, run.json and the trackers say so."""
+        try:
+            yield
+        except BaseException as error:
+            if self.distributed.is_main:
+                stopped = isinstance(error, Stopped)
+                self.run.end(INTERRUPTED if stopped else FAILED, **({} if stopped else {"error": f"{type(error).__name__}: {error}"}))
+                self.tracker.finish(0 if stopped else 1)
+            raise
+        self.distributed.close()
+
+    def save_model(self, adapter: HFModelAdapter) -> None:
+        """Write `model/`, complete or not at all. Collective."""
+        self.distributed.on_main(lambda: self._save_model(adapter))
+
+    def _save_model(self, adapter: HFModelAdapter) -> None:
+        target, temporary = self.run.path / "model", self.run.path / ".model.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        adapter.save(temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        temporary.replace(target)
+
+    def write_results(self, results: dict[str, dict[str, Any]], evaluator: Evaluator, *, wall_seconds: float) -> None:
+        """Write results.json, predictions.jsonl, the model card and the report, and print the verdict. Collective."""
+        peak = max(self.distributed.gather(meters.peak_memory_bytes()))
+        self.distributed.on_main(lambda: self._write_results(results, evaluator, wall_seconds, peak))
+
+    def _write_results(self, results: dict[str, Any], evaluator: Evaluator, wall_seconds: float, peak: int) -> None:
+        assert self.trainer is not None
+        folder = self.run.path
+        write_json(folder / "results.json", {"splits": results})
+        with aside(folder / "predictions.jsonl") as path, path.open("w", encoding="utf-8", newline="\n") as handle:
+            for split in results:
+                for record in evaluator.predictions(split):
+                    handle.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self.run.end(
+            FINISHED, wall_seconds=round(wall_seconds, 1), peak_memory_bytes=peak, steps=self.trainer.step,
+            tokens_per_second=round(self.trainer.tokens / max(self.trainer.seconds, 1e-9), 1),
+        )  # fmt: skip
+        write_card(folder)
+        write_report(folder)
+        scores = {
+            f"{split}/{system}/{metric}{suffix}": cell[part]
+            for split, result in results.items()
+            for system, cells in result["systems"].items()
+            for metric, cell in cells.items()
+            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
+            if cell[part] is not None
+        }
+        self.tracker.summary(scores)
+        self.tracker.finish(0)
+        log.info("finished in %s", duration(wall_seconds))
+        print_outcome(self.run.path)
+
+    @staticmethod
+    def already_finished(run: RunDirectory, distributed: Distributed) -> int:
+        """Print the verdict of a run that is done; nothing is computed again."""
+        if distributed.is_main:
+            log.info("this run is finished; --run.overwrite repeats it")
+            print_outcome(run.path)
+        return 0
+
+    def dry_run(self, trainer: Trainer) -> int:
+        """Forward and backward of the longest micro-batch, and what a run would take; nothing is written."""
+        facts = trainer.rehearse()
+        if self.distributed.is_main:
+            print(f"dry run: {trainer.total_steps} steps of {self.config.train.global_batch_size} examples, "
+                  f"{trainer.plan.steps_per_epoch} steps per epoch")
+            print(f"longest micro-batch: {facts['rows']} x {facts['width']} tokens, {facts['seconds']:.2f} s, "
+                  f"loss {facts['loss']:.3f}, peak memory {facts['peak_memory_bytes'] / 2**30:.2f} GiB so far, "
+                  f"optimizer state {facts['optimizer_bytes'] / 2**30:.2f} GiB more")
+            print(f"run directory would be: {self.run.path}")
+        self.distributed.close()
+        return 0

@@ -1,0 +1,59 @@
+"""Train and evaluate: `accelerate launch rca_dist/train.py [--config FILE] [--section.key=value ...]`."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    # As a script, this folder would stand first on sys.path and its files shadow libraries.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from rca_dist import command_line, entry
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: list[str]) -> int:
+    """The whole job: prepare, train, evaluate, write the run directory. Returns the exit code."""
+    command = command_line.parse(argv)
+    if command.help:
+        print(command_line.help_text("train.py"))
+        return 0
+    config = command.config
+    if command.print_config:
+        print(config.to_yaml(), end="")
+        return 0
+
+    from rca_dist import wiring
+    from rca_dist.runtime.distributed import Distributed, set_seed
+    from rca_dist.session import Session
+
+    began = time.perf_counter()
+    dist = Distributed(precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds)
+    prepared = dist.main_first(lambda: wiring.preflight(config))
+    if prepared.run.status == "finished" and not config.run.overwrite and not command.dry_run:
+        return Session.already_finished(prepared.run, dist)
+    set_seed(config.run.seed)
+    adapter = wiring.build_adapter(config, prepared.tickets, dist)
+    datasets = wiring.build_datasets(config, prepared.tickets, adapter, prepared.cache, dist)
+    evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, dist)
+
+    session = Session(config, prepared, dist)
+    parts = session.open(adapter, datasets) if not command.dry_run else {}
+    trainer = wiring.build_trainer(
+        config, adapter, datasets["train"], dist, evaluate=lambda: evaluator.loss("validation"), **parts
+    )
+    if command.dry_run:
+        return session.dry_run(trainer)
+    with session.guarded():
+        session.resume(trainer)
+        trainer.fit()
+        session.save_model(adapter)
+        results = {split: evaluator.eval_split(split) for split in config.eval.splits}
+        session.write_results(results, evaluator, wall_seconds=time.perf_counter() - began)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(entry.run("train.py", main))

@@ -1,0 +1,181 @@
+"""From a config to the parts of a job. Configuration objects stop here; the rooms take plain arguments.
+
+`preflight` needs no torch: `rca-dist train` runs it before any process is launched, and every job runs it again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca_dist import tickets
+from rca_dist.config import Config
+from rca_dist.model import names
+from rca_dist.runtime.files import check_writable
+from rca_dist.runtime.rundir import RunDirectory, default_name
+from rca_dist.runtime.tracking import wandb_mode
+
+if TYPE_CHECKING:
+    from rca_dist.evaluation.evaluator import Evaluator
+    from rca_dist.model.adapter import HFModelAdapter
+    from rca_dist.runtime.distributed import Distributed
+    from rca_dist.tickets.table import TicketTable
+    from rca_dist.tokens.encode import RCADataset
+    from rca_dist.training.trainer import Trainer
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass
+class Prepared:
+    """What is known before torch is imported."""
+
+    tickets: "TicketTable"
+    run: RunDirectory
+    config_hash: str
+    cache: Path
+
+
+def preflight(config: Config) -> Prepared:
+    """Check names and places, read and split the tickets (cached), find the run directory. Writes only into the cache.
+
+    Raises: UserError.
+    """
+    names.check(config.model.name_or_path)
+    wandb_mode(config.tracking.wandb)
+    output = Path(config.run.output_dir).expanduser() if config.run.output_dir else None
+    check_writable(output or Path("runs"), "run.output_dir")
+    cache = cache_folder(config)
+    if config.data.cache_dir:
+        check_writable(cache, "data.cache_dir")
+    table = prepare_tickets(config, cache)
+    digest = config.computed_hash(table.fingerprint)
+    path = output or Path("runs") / default_name(config.data.path, config.model.name_or_path, digest)
+    run = RunDirectory(path.absolute())
+    run.check(digest, overwrite=config.run.overwrite)
+    return Prepared(table, run, digest, cache)
+
+
+def cache_folder(config: Config) -> Path:
+    """Where prepared tables and tokens are kept: `data.cache_dir`, else `.cache` beside the run directories."""
+    if config.data.cache_dir:
+        return Path(config.data.cache_dir).expanduser().absolute()
+    parent = Path(config.run.output_dir).expanduser().absolute().parent if config.run.output_dir else Path("runs").absolute()
+    return parent / ".cache"
+
+
+def prepare_tickets(config: Config, cache: Path) -> "TicketTable":
+    """The clean, redacted, split table of `data.path`."""
+    data, split = config.data, config.split
+    path = data.path
+    if path == "builtin:tickets":
+        path = str(builtin_tickets(cache, data.builtin_tickets, data.builtin_seed))
+    return tickets.prepare(
+        path,
+        columns={role: column for role, column in data.columns.model_dump().items() if column is not None},
+        encoding=data.encoding, delimiter=data.delimiter, redact=data.redact, lenient=data.lenient,
+        min_answer_words=data.min_answer_words, kind=split.kind, similarity=split.similarity,
+        test_size=split.test_size, validation_size=split.validation_size, seed=split.seed,
+        folds=split.folds, fold=split.fold, group_columns=split.group_columns, cache_dir=cache,
+    )  # fmt: skip
+
+
+def builtin_tickets(cache: Path, count: int, seed: int) -> Path:
+    """The generated export of builtin:tickets, written once into the cache."""
+    from rca_dist.tickets.synthetic import generate, write_csv
+
+    path = cache / f"builtin-tickets-{count}-{seed}.csv"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_csv(path, generate(count, seed))
+    return path
+
+
+def build_adapter(config: Config, table: "TicketTable", distributed: "Distributed") -> "HFModelAdapter":
+    """The model with fresh weights, the tokenizer of a built-in one trained on the training split only."""
+    from rca_dist.model.adapter import HFModelAdapter
+
+    train = table.rows("train")
+    model = config.model
+    return HFModelAdapter.load(
+        model.name_or_path,
+        revision=model.revision, trust_remote_code=model.trust_remote_code,
+        attn_implementation=model.attn_implementation, dropout=config.train.dropout, seed=config.run.seed,
+        texts=[*train["prompt"], *train["answer"], config.prompt.template.replace("{ticket}", "")],
+        once=distributed.on_main,
+    )  # fmt: skip
+
+
+def build_datasets(
+    config: Config, table: "TicketTable", adapter: "HFModelAdapter", cache: Path, distributed: "Distributed"
+) -> dict[str, "RCADataset"]:
+    """Encoded tickets of every split; encoded by rank 0, opened from the cache by the others."""
+    from rca_dist.tokens.encode import RCADataset
+
+    def encode(split: str) -> RCADataset:
+        rows = table.rows(split)
+        return RCADataset.from_tickets(
+            rows["id"].tolist(), rows["prompt"].tolist(), rows["answer"].tolist(), adapter.tokenizer,
+            eos_id=adapter.eos_id, pad_id=adapter.pad_id, template=config.prompt.template,
+            max_length=min(config.train.max_length, adapter.max_length), cache_dir=cache,
+        )  # fmt: skip
+
+    return distributed.main_first(lambda: {split: encode(split) for split in SPLITS})
+
+
+def build_evaluator(
+    config: Config,
+    table: "TicketTable",
+    adapter: "HFModelAdapter",
+    datasets: dict[str, "RCADataset"],
+    distributed: "Distributed",
+) -> "Evaluator":
+    """The evaluator of a run; its base model is loaded again when it is needed."""
+    from rca_dist.evaluation.evaluator import Evaluator
+
+    settings = config.eval
+    return Evaluator(
+        adapter, table, datasets,
+        distributed=distributed, load_base=lambda: build_adapter(config, table, distributed),
+        systems=settings.systems, primary_metric=settings.primary_metric, max_new_tokens=settings.max_new_tokens,
+        max_tickets=settings.max_tickets, batch_tokens=settings.batch_tokens, precision=settings.precision,
+        bootstrap_samples=settings.bootstrap_samples, seed=config.split.seed,
+    )  # fmt: skip
+
+
+def build_trainer(
+    config: Config, adapter: "HFModelAdapter", dataset: "RCADataset", distributed: "Distributed", **parts: Callable[..., Any] | Any
+) -> "Trainer":
+    """The trainer of a run; `parts` are its log, evaluation, checkpoint and stop functions."""
+    from rca_dist.training.trainer import Trainer
+
+    train = config.train
+    assert train.learning_rate is not None and train.epochs is not None
+    return Trainer(
+        adapter.model, adapter.step, dataset,
+        distributed=distributed, epochs=train.epochs, max_steps=train.max_steps,
+        global_batch_size=train.global_batch_size, max_tokens_per_micro_batch=train.max_tokens_per_micro_batch,
+        learning_rate=train.learning_rate, lr_scheduler=train.lr_scheduler, warmup_ratio=train.warmup_ratio,
+        warmup_steps=train.warmup_steps, weight_decay=train.weight_decay, betas=train.betas,
+        max_grad_norm=train.max_grad_norm, optimizer_groups=adapter.optimizer_groups, seed=config.run.seed,
+        log_steps=train.log_steps, eval_steps=train.eval_steps, save_steps=config.checkpoint.save_steps, **parts,
+    )  # fmt: skip
+
+
+def wandb_config(config: Config) -> dict[str, Any]:
+    """What W&B may know of the config: numbers, switches and words from fixed lists; no path, no free text."""
+    import typing
+
+    from rca_dist.command_line import known_keys
+
+    out: dict[str, Any] = {}
+    for key, field in known_keys().items():
+        value: Any = config
+        for part in key.split("."):
+            value = getattr(value, part)
+        fixed = typing.get_origin(field.annotation) is typing.Literal
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and fixed):
+            out[key] = value
+    if config.model.name_or_path.startswith("builtin:"):
+        out["model.name_or_path"] = config.model.name_or_path
+    return out
