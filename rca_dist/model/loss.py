@@ -14,12 +14,7 @@ def token_nll(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor,
     `batch` comes from `RCADataset.collate`: K counts the positions that any row supervises, so no logits exist for
     prompt tokens. Local to this rank.
     """
-    output = model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        logits_to_keep=batch["keep"],
-        use_cache=False,
-    )
+    output = model(input_ids=batch["input_ids"], logits_to_keep=batch["keep"], use_cache=False)
     logits, targets = output.logits, batch["targets"]
     if logits.shape[1] != targets.shape[1]:
         # An architecture that does not know logits_to_keep returns all positions.

@@ -13,6 +13,7 @@ def write_card(run_dir: Path) -> Path:
     data: dict[str, Any] = read_json(run_dir / "data.json") or {}
     results: dict[str, Any] = read_json(run_dir / "results.json") or {"splits": {}}
     rows, split = data.get("rows", {}), data.get("split", {})
+    sizes = split.get("sizes", {})
     lines = [
         "---", "library_name: transformers", "pipeline_tag: text-generation", "tags: [rca_dist, it-tickets]", "---", "",
         f"# {run.get('name', run_dir.name)}", "",
@@ -24,9 +25,9 @@ def write_card(run_dir: Path) -> Path:
         "", "## Data", "",
         f"- fingerprint: `{run.get('data_fingerprint', '?')}`",
         f"- rows: {rows.get('in', '?')} read, {rows.get('kept', '?')} used",
-        f"- split: {split.get('kind', '?')}, " + ", ".join(f"{side} {split.get(side, '?')}" for side in ("train", "validation", "test")),
+        f"- split: {split.get('kind', '?')}, " + ", ".join(f"{side} {sizes.get(side, '?')}" for side in ("train", "validation", "test")),
         "- personal data and secrets replaced before training: " + (
-            "yes" if data.get("redact", True) else "NO (data.redact=false): drafts may recite personal data"),
+            "yes" if data.get("redaction", {}).get("on", True) else "NO (data.redact=false): drafts may recite personal data"),
         "", "## Scores", "",
     ]  # fmt: skip
     for name, result in results["splits"].items():

@@ -22,7 +22,10 @@ from rca_dist.tickets.split import Split, make_split
 if TYPE_CHECKING:
     import pandas
 
-NOT_REDACTED = "REDACTION IS OFF (data.redact=false): personal data and secrets of the export are in prompts, answers and the cache."
+NOT_REDACTED = (
+    "REDACTION IS OFF (data.redact=false): "
+    "personal data and secrets of the export are in prompts, answers and the cache."
+)
 
 
 @dataclass
@@ -92,8 +95,11 @@ def assemble(
     facts["leakage"] = {"answer_in_prompt": round(in_prompt, 4), "test_answer_in_train": round(repeated, 4)}
     facts["notes"] = mapped.notes
     facts["warnings"] = [
-        *([] if redact else [NOT_REDACTED]), *mapped.warnings, *split.warnings, *leaks.leak_warnings(in_prompt, repeated)
-    ]  # fmt: skip
+        *([] if redact else [NOT_REDACTED]),
+        *mapped.warnings,
+        *split.warnings,
+        *leaks.leak_warnings(in_prompt, repeated),
+    ]
     return _frame(tickets, languages, groups, split), facts
 
 

@@ -25,13 +25,10 @@ def _holds(*marks: str) -> Callable[[str], bool]:
 
 
 _LONG_NUMBER = re.compile(r"\d(?:[ ().\-/]{0,2}\d){6}")
-_SECRET_WORD = re.compile(
-    r"passw|pwd|passphrase|passcode|mot de passe|mdp|kennwort|contrase|senha|wachtwoord|secret|token|api.?key|"
-    r"access.?key|"
-    r"accountkey|credential|bearer|\bpin\b",
-    re.IGNORECASE,
+_SECRET_MARKS = (
+    *("passw", "pwd", "passphrase", "passcode", "mot de passe", "mdp", "kennwort", "contrase", "senha", "wachtwoord"),
+    *("secret", "token", "api", "access", "accountkey", "credential", "pin"),
 )
-
 _TOKEN_MARKS = (
     *(
         "-----BEGIN",
@@ -199,6 +196,11 @@ def _called_number(match: re.Match[str]) -> bool:
     return not _DATE.match(match["value"]) and 7 <= sum(map(str.isdigit, match["value"])) <= 15
 
 
+def _names_secret(text: str) -> bool:
+    lowered = text.lower()
+    return any(mark in lowered for mark in _SECRET_MARKS)
+
+
 def _many_digits(text: str) -> bool:
     return _LONG_NUMBER.search(text) is not None
 
@@ -211,7 +213,7 @@ RULES = (
     Rule("SECRET", _TOKEN, _holds(*_TOKEN_MARKS)),
     Rule("URL", _URL_LOGIN, lambda text: "://" in text and "@" in text),
     Rule("SECRET", _BEARER, lambda text: "earer" in text or "asic " in text, group="value"),
-    Rule("SECRET", _ASSIGNED, lambda text: _SECRET_WORD.search(text) is not None, _secret_value, "value"),
+    Rule("SECRET", _ASSIGNED, _names_secret, _secret_value, "value"),
     Rule("EMAIL", _EMAIL, _holds("@")),
     Rule("PATH", _USER_PATH, _holds("\\", "/"), lambda match: _SHARED_PROFILE.search(match.group(0)) is None),
     Rule("USER", _DOMAIN_USER, _holds("\\"), _domain_user),

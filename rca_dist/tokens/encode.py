@@ -107,7 +107,8 @@ class RCADataset:
     def collate(self, indices: Sequence[int]) -> dict[str, Any]:
         """Right-padded micro-batch of B examples; with no index at all, one masked filler row (zero weight).
 
-        Returns torch tensors: `input_ids`, `attention_mask` (B, T); `keep` (K,) the positions whose logits are needed by
+        No attention mask: under causal attention a token never sees what stands to its right, so padding on the right needs
+        none, and kernels are faster without. Returns torch tensors: `input_ids` (B, T); `keep` (K,) the positions whose logits are needed by
         any row; `targets` (B, K) the token that follows each kept position, -100 where a row is not supervised.
         """
         import torch
@@ -116,11 +117,9 @@ class RCADataset:
         starts = [int(self.encoded.prompt_lengths[n]) for n in indices] or [2]
         width = max(len(row) for row in rows)
         input_ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
-        mask = np.zeros((len(rows), width), dtype=np.int64)
         labels = np.full((len(rows), width), IGNORE, dtype=np.int64)
         for r, (row, start) in enumerate(zip(rows, starts, strict=True)):
             input_ids[r, : len(row)] = row
-            mask[r, : len(row)] = 1
             # Masks come from lengths, never from comparing ids with the pad id: EOS stays supervised when they are equal.
             labels[r, start : len(row)] = row[start:]
         keep = np.flatnonzero((labels[:, 1:] != IGNORE).any(axis=0))
@@ -128,7 +127,6 @@ class RCADataset:
             keep = np.zeros(1, dtype=np.int64)
         return {
             "input_ids": torch.from_numpy(input_ids),
-            "attention_mask": torch.from_numpy(mask),
             "keep": torch.from_numpy(keep),
             "targets": torch.from_numpy(labels[:, keep + 1]),
         }

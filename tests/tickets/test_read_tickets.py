@@ -40,7 +40,7 @@ def test_named_encoding_wins_and_must_fit() -> None:
     assert parse("a,b\n\u0416,x\n".encode("cp1251"), "t.csv", encoding="cp1251").columns["a"] == ["\u0416"]
     with pytest.raises(UserError, match=r"not valid utf-8 at byte 5 \(about line 2\)"):
         parse(b"a,b\nx\xe9,y\n", "t.csv", encoding="utf-8")
-    with pytest.raises(UserError, match="data.encoding='klingon' is not a text encoding"):
+    with pytest.raises(UserError, match=r"data.encoding='klingon' is not a text encoding"):
         parse(b"a,b\n1,2\n", "t.csv", encoding="klingon")
 
 
@@ -51,7 +51,11 @@ def test_delimiters_and_line_ends(delimiter: str, end: str) -> None:
     quoted = [delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
     table = read(end.join(quoted) + end)
     assert table.delimiter == delimiter
-    assert table.columns == {"id": ["007", "8"], "title": ["a, b; c", 'say "hi"'], "text": [f"first{end}second", "x|y\tz"]}
+    assert table.columns == {
+        "id": ["007", "8"],
+        "title": ["a, b; c", 'say "hi"'],
+        "text": [f"first{end}second", "x|y\tz"],
+    }
 
 
 def test_repeated_and_empty_headers_blank_rows_and_surplus_empty_cells() -> None:
@@ -64,7 +68,7 @@ def test_repeated_and_empty_headers_blank_rows_and_surplus_empty_cells() -> None
 def test_excel_separator_hint_and_named_delimiter() -> None:
     assert read("sep=;\na;b\n1;2\n").columns == {"a": ["1"], "b": ["2"]}
     assert read("a b\tc\n1\t2\n", delimiter="tab").columns == {"a b": ["1"], "c": ["2"]}
-    with pytest.raises(UserError, match="data.delimiter='ab'"):
+    with pytest.raises(UserError, match=r"data.delimiter='ab'"):
         read("a,b\n1,2\n", delimiter="ab")
 
 
@@ -87,7 +91,12 @@ def test_a_cut_file_names_the_row_where_the_quote_opens() -> None:
 
 
 RECORDS = [
-    {"number": "INC1", "root cause": {"details": "disk full"}, "ref": {"display_value": "Mail", "link": "http://x"}, "n": 1.50},
+    {
+        "number": "INC1",
+        "root cause": {"details": "disk full"},
+        "ref": {"display_value": "Mail", "link": "http://x"},
+        "n": 1.50,
+    },
     {"number": "INC2", "root cause": None, "tags": ["a", "b"], "ok": True},
 ]
 FLAT = {
@@ -139,7 +148,7 @@ def test_parquet_and_gzip(tmp_path: Path) -> None:
     assert table.columns == expected
     assert table.dropped == {"blank row": 1}
     assert parse(gzip.compress(b"a;b\n1;2\n"), "t.csv.gz").columns == {"a": ["1"], "b": ["2"]}
-    with pytest.raises(UserError, match="gzip file is cut"):
+    with pytest.raises(UserError, match=r"gzip file is cut"):
         parse(gzip.compress(b"a;b\n1;2\n" * 50)[:-9], "t.csv.gz")
 
 
@@ -176,11 +185,11 @@ def test_bad_paths_have_their_own_message(tmp_path: Path) -> None:
         read_bytes(tmp_path / "ticket.csv")
     with pytest.raises(UserError, match=r"is a folder; name one file in it, such as tickets\.csv"):
         read_bytes(tmp_path)
-    with pytest.raises(UserError, match="does not exist either"):
+    with pytest.raises(UserError, match=r"does not exist either"):
         read_bytes(tmp_path / "no" / "t.csv")
-    with pytest.raises(UserError, match="is a web address"):
+    with pytest.raises(UserError, match=r"is a web address"):
         read_bytes("https://example.com/t.csv")
-    with pytest.raises(UserError, match="is empty"):
+    with pytest.raises(UserError, match=r"is empty"):
         read_bytes("")
-    with pytest.raises(UserError, match="cannot be read|no such file"):
+    with pytest.raises(UserError, match=r"cannot be read|no such file"):
         read_bytes("a\x00b.csv")

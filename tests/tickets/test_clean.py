@@ -1,0 +1,176 @@
+"""Cell cleaning, boilerplate, dates and languages."""
+
+import datetime as dt
+
+import pytest
+
+from rca_dist.tickets.clean import Cleaner, is_boilerplate
+from rca_dist.tickets.dates import parse_dates
+from rca_dist.tickets.language import detect_language
+from rca_dist.tickets.words import is_missing, word_count
+
+
+def clean(*cells: str) -> list[str]:
+    return Cleaner().column(list(cells))
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("<p>one</p><p>two<br>three</p>", "one\n\ntwo\nthree"),
+        ("<div>a</div>\n<div>b</div>", "a\nb"),
+        ("<ul><li>x</li><li>y</li></ul>", "- x\n- y"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+        ("<p>run</p><pre>if x:\n    y()</pre>", "run\n\nif x:\n    y()"),
+        ("&lt;p&gt;caf&eacute;&nbsp;&amp; co&lt;/p&gt;", "caf\u00e9 & co"),
+        ("<p>ping &lt;host&gt; and <host2> if a < b</p>", "ping <host> and <host2> if a < b"),
+        ("<script>x()</script><b>bold</b><style>p{}</style>", "bold"),
+        ('<a href="http://x/?a=1&copy=2">link</a> to /?a=1&copy=2', "link to /?a=1&copy=2"),
+    ],
+)
+def test_html_becomes_text(raw: str, expected: str) -> None:
+    assert clean(raw) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if a < b and c > d then",
+        "ssh <user>@<host> & wait",
+        "AT&T; R&D",
+        "List<String> x = y;",
+        "/?a=1&copy=2&lt=3",
+        "<title> missing",
+    ],
+)
+def test_text_that_only_looks_like_markup_stays(text: str) -> None:
+    cleaner = Cleaner()
+    assert cleaner.column([text]) == [text]
+    assert cleaner.counts["HTML"] == 0
+
+
+def test_literal_line_breaks_only_where_the_column_has_no_real_one() -> None:
+    assert clean("one.\\nTwo\\r\\nthree#(lf)four") == ["one.\nTwo\nthree\nfour"]
+    assert clean("one.\\nTwo", "real\nbreak") == ["one.\\nTwo", "real\nbreak"]
+    assert clean("a_x000D_\r\nb") == ["a\nb"]
+    assert clean(r"see C:\new\notes and \\srv\nas, CORP\nancy") == [r"see C:\new\notes and \\srv\nas, CORP\nancy"]
+
+
+def test_whitespace_and_unicode() -> None:
+    assert clean("e\u0301t\u00e9\u00a0: \u200bok \r\nx\r\r\r\n\n\ny  ") == ["\u00e9t\u00e9 : ok\nx\n\ny"]
+    assert clean("l\u2019\u00e9cran") == ["l\u2019\u00e9cran"]
+
+
+def test_missing_words_count_only_as_whole_cells() -> None:
+    cleaner = Cleaner()
+    cells = ["UNKNOWN", "N/A", " nan ", "--", "None", "Non renseign\u00e9", "<p>N/A</p>", "", "unknown error", "0"]
+    assert cleaner.column(cells) == [""] * 8 + ["unknown error", "0"]
+    assert cleaner.counts["missing-value word"] == 7
+    assert not is_missing("nanny")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Done",
+        "Solved.",
+        "Issue resolved!",
+        "The issue has been resolved.",
+        "closed by user",
+        "Thanks James",
+        "See attached screenshot.",
+        "voir pi\u00e8ce jointe",
+        "Probl\u00e8me r\u00e9solu",
+        "R\u00e9solu.",
+        "Ticket clos",
+        "Gel\u00f6st",
+        "Problem behoben, danke",
+        "Resuelto",
+        "Problema risolto",
+        "It works now",
+        "no action required",
+        "cf PJ",
+        "Opgelost",
+    ],
+)
+def test_stock_phrases_are_boilerplate(answer: str) -> None:
+    assert is_boilerplate(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Thanks, restarting the spooler fixed it",
+        "Resolved by replacing the cable",
+        "Fixed DNS record",
+        "See attached KB0012345",
+        "Fermeture du port 443",
+        "Closed the stale session",
+        "R\u00e9solu en vidant le cache",
+        "Done: rebooted srv-01",
+        "next day everything worked",
+    ],
+)
+def test_answers_that_say_something_are_not(answer: str) -> None:
+    assert not is_boilerplate(answer)
+
+
+def test_word_count_of_scripts_without_spaces() -> None:
+    assert word_count("reset the switch") == 3
+    assert word_count("\u91cd\u542f\u4e86\u90ae\u4ef6\u670d\u52a1") == 3
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[misc, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("2024-03-05T10:20:30Z", utc(2024, 3, 5, 10, 20, 30)),
+        ("2024-03-05 10:20:30.123 +0200", utc(2024, 3, 5, 8, 20, 30)),
+        ("20210721T03:00:00", utc(2021, 7, 21, 3)),
+        ("12/Mar/24 9:41 PM", utc(2024, 3, 12, 21, 41)),
+        ("5 f\u00e9vr. 2024", utc(2024, 2, 5)),
+        ("Mar 12, 2024 12:05 AM", utc(2024, 3, 12, 0, 5)),
+        ("Tue, 12 Mar 2024 10:00:00 -0700", utc(2024, 3, 12, 17)),
+        ("3 de agosto de 2023", utc(2023, 8, 3)),
+        ("1. Juli 2023 08:00", utc(2023, 7, 1, 8)),
+        ("1709632800", utc(2024, 3, 5, 10)),
+        ("2024-13-05", None),
+        ("yesterday", None),
+    ],
+)
+def test_single_dates(cell: str, expected: dt.datetime | None) -> None:
+    parsed = parse_dates([cell])
+    assert parsed.values == [expected]
+    assert parsed.unreadable == (expected is None)
+
+
+def test_day_or_month_first_is_read_from_the_whole_column() -> None:
+    assert parse_dates(["06/02/2025 05:58", "13/02/2025"]).values[0] == utc(2025, 2, 6, 5, 58)
+    assert parse_dates(["06/02/2025", "02/13/2025"]).values[0] == utc(2025, 6, 2)
+    assert parse_dates(["05-01-2026 16:24", "25-01-2026 1:00"]).order == "day first"
+    assert parse_dates(["06.02.2025"]).values == [utc(2025, 2, 6)]
+    for cells in (["06/02/2025"], ["13/02/2025", "02/13/2025"]):
+        parsed = parse_dates([*cells, "2025-02-06"])
+        assert parsed.order == "ambiguous"
+        assert parsed.values == [None] * len(cells) + [utc(2025, 2, 6)]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The printer on the second floor does not print since this morning", "en"),
+        ("Bonjour, je ne peux pas utiliser mon \u00e9cran depuis la mise \u00e0 jour", "fr"),
+        ("Der Drucker im zweiten Stock druckt seit heute Morgen nicht mehr", "de"),
+        ("No puedo entrar en el correo desde que cambi\u00e9 la contrase\u00f1a de mi usuario", "es"),
+        ("N\u00e3o consigo acessar o sistema e a impressora n\u00e3o funciona desde ontem", "pt"),
+        ("Non riesco ad accedere alla posta e il computer \u00e8 molto lento da ieri", "it"),
+        ("De printer werkt niet meer en ik kan geen documenten afdrukken van mijn laptop", "nl"),
+        ("VPN ko", "und"),
+        ("0x80070005 srv-01 KB5034441 10.0.19041", "und"),
+    ],
+)
+def test_languages(text: str, language: str) -> None:
+    assert detect_language(text) == language

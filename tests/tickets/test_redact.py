@@ -1,0 +1,92 @@
+"""Redaction: every formatted kind is found, signal stays, placeholders are consistent within a ticket."""
+
+import pytest
+
+from rca_dist.tickets.redact import Redactor
+
+
+def redact(text: str) -> str:
+    return Redactor().redact_ticket([text])[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail john.doe+x@mail.example.com.", "mail <EMAIL>."),
+        ("\u00e9crire \u00e0 Zo\u00e9.M@exemple.fr", "\u00e9crire \u00e0 <EMAIL>"),
+        ("clone https://bob:s3cr@git.example/x.git now", "clone <URL> now"),
+        ("from 10.12.1.4 to 192.168.1.1:8080 in 172.16.0.0/12", "from <IP> to <IP_2>:8080 in <IP_3>/12"),
+        ("fe80::1ff:fe23:4567:890a and 2001:db8:0:0:0:0:0:1", "<IP> and <IP_2>"),
+        ("00:1A:2b:3c:4D:5e = 00-1A-2B-3C-4D-5E = 001a.2b3c.4d5e", "<MAC> = <MAC> = <MAC>"),
+        ("MAC:00:1A:2b:3c:4D:5e", "MAC:<MAC>"),
+        ("+33 6 12 34 56 78 or +1 (555) 123-4567", "<PHONE> or <PHONE_2>"),
+        ("06 12 34 56 78, 01.23.45.67.89, 0612345678", "<PHONE>, <PHONE_2>, <PHONE>"),
+        ("(555) 123-4567 / 555-123-4568", "<PHONE> / <PHONE_2>"),
+        ("020 7946 0958", "<PHONE>"),
+        ("call 5551234567 today", "call <PHONE> today"),
+        ("T\u00e9l. : 5551 234 567", "T\u00e9l. : <PHONE>"),
+        (r"login CORP\jdoe, user corp\jdoe", "login <USER>, user <USER>"),
+        (r"C:\Users\Jane Doe\Desktop\a.txt", r"<PATH>\Desktop\a.txt"),
+        ("/home/jdoe/.ssh and /Users/bob", "<PATH>/.ssh and <PATH_2>"),
+        ("IBAN FR76 3000 6000 0112 3456 7890 189 WAS", "IBAN <IBAN> WAS"),
+        ("DE89370400440532013000.", "<IBAN>."),
+        ("card 4111 1111 1111 1111, 378282246310005", "card <CARD>, <CARD_2>"),
+        ("password=hunter2 ok", "password=<SECRET> ok"),
+        ("Password: Welcome1!", "Password: <SECRET>"),
+        ("mot de passe est Azerty12.", "mot de passe est <SECRET>."),
+        ('{"api_key": "abcd1234efgh"}', '{"api_key": "<SECRET>"}'),
+        ("DB_PASSWORD=foobar --token=abcdef", "DB_PASSWORD=<SECRET> --token=<SECRET_2>"),
+        ("AKIAIOSFODNN7EXAMPLE", "<SECRET>"),
+        ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "<SECRET>"),
+        ("xoxb-123456789012-abcdef", "<SECRET>"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc_d-e", "<SECRET>"),
+        ("Authorization: Bearer abcdefghijklmnop1234", "Authorization: Bearer <SECRET>"),
+        ("x -----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- y", "x <SECRET> y"),
+    ],
+)
+def test_personal_data_and_secrets_are_replaced(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error 0x80070005, ORA-01017, HTTP 503 on port 8080",
+        "KB5034441 INC0012345 CHG0001234 PROJ-1234 ticket 0123456789",
+        "Windows 10.0.19041.1, v1.2.3.4, version 1.2.3.4, Office 365, 19045.3930",
+        "2024-03-05T10:20:30Z 06/02/2025 05:58 01.02.2024 10:30 12:30:45 2024-03-05 10:20:30 +0000",
+        "127.0.0.1 0.0.0.0 255.255.255.0 ::1",
+        "std::vector a::b 1,234,567.89 EUR 1 234 567,00 5 732 943",
+        r"HKLM\Software\X NT AUTHORITY\SYSTEM C:\Windows\System32\x.dll C:\Users\Public\x bin\tool.exe",
+        r"ERROR\nThe service failed",
+        "The password is expired. Password reset done. le mot de passe est incorrect",
+        "password: please reset; tokens: 4096",
+        "550e8400-e29b-41d4-a716-446655440000 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "number 1234567890123456, 20240305123045, user @admin",
+        "https://example.com/a?b=c#d",
+    ],
+)
+def test_signal_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_one_value_has_one_placeholder_across_prompt_and_answer() -> None:
+    redactor = Redactor()
+    prompt, answer = redactor.redact_ticket(["a@x.com wrote to b@x.com", "told B@x.com and a@x.com; c@x.com left"])
+    assert prompt == "<EMAIL> wrote to <EMAIL_2>"
+    assert answer == "told <EMAIL_2> and <EMAIL>; <EMAIL_3> left"
+    assert redactor.counts == {"EMAIL": 5}
+    assert redactor.redact_ticket(["b@x.com"]) == ["<EMAIL>"]
+
+
+def test_redacting_twice_changes_nothing() -> None:
+    once = redact("password=abc123 from 10.1.1.1 by a@x.com, C:\\Users\\jo\\x, +33 6 12 34 56 78")
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 200_000, "1" * 100_000, "a." * 50_000 + "@", "A1 " * 40_000, "0:" * 50_000, "\\x" * 50_000]
+)
+@pytest.mark.timeout(20)
+def test_hostile_text_takes_linear_time(text: str) -> None:
+    assert isinstance(redact(text), str)
