@@ -58,13 +58,18 @@ def train(argv: list[str]) -> int:
         print(command.config.to_yaml(), end="")
         return 0
     from rca_dist import wiring
-    from rca_dist.runtime.launch import TRAIN_SCRIPT, launch
     from rca_dist.report.summary import print_outcome
+    from rca_dist.runtime.launch import TRAIN_SCRIPT, launch
 
     prepared = wiring.preflight(command.config)
     if prepared.run.status == "finished" and not command.config.run.overwrite and not command.dry_run:
         print_outcome(prepared.run.path)
         return 0
+    sizes = ", ".join(f"{side} {count}" for side, count in prepared.tickets.facts["split"]["sizes"].items())
+    print(
+        f"{prepared.tickets.facts['file']}: {len(prepared.tickets.frame)} usable tickets ({sizes}); starting",
+        file=sys.stderr,
+    )
     del prepared
     return launch(TRAIN_SCRIPT, arguments, config_file=launcher["config_file"], num_processes=_count(launcher["num_processes"]))
 

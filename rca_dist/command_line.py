@@ -179,7 +179,10 @@ def _validate(values: dict[str, Any], origin: dict[str, str], problems: list[str
         seen = set()
         for item in error.errors():
             parts = [str(part) for part in item["loc"]]
-            dotted = next((".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in values), ".".join(parts))
+            dotted = next(
+                (".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in values),
+                ".".join(parts),
+            )
             if dotted in seen:
                 continue
             seen.add(dotted)

@@ -8,6 +8,7 @@ are left out of `computed_hash`, which names run directories.
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,9 @@ class Columns(Section):
 
 
 class Data(Section):
-    path: str = Field("builtin:tickets", description="ticket export (CSV, TSV, JSON, JSONL, Parquet; .gz too), or builtin:tickets")
+    path: str = Field(
+        "builtin:tickets", description="ticket export (CSV, TSV, JSON, JSONL, Parquet; .gz too), or builtin:tickets"
+    )
     columns: Columns = Field(default_factory=Columns)  # type: ignore[arg-type]
     encoding: str | None = Field(None, description="text encoding; found from the bytes when unset")
     delimiter: str | None = Field(None, description="field separator of a text file; found when unset")
@@ -45,19 +48,20 @@ class Data(Section):
     min_answer_words: int = Field(2, ge=1, description="shorter answers are left out")
     builtin_tickets: int = Field(2000, ge=20, description="rows that builtin:tickets generates")
     builtin_seed: int = Field(0, ge=0, description="seed of builtin:tickets")
-    cache_dir: str | None = Field(None, description="prepared tables and tokens; default .cache beside the runs", json_schema_extra=HOW)
+    cache_dir: str | None = Field(
+        None, description="prepared tables and tokens; default .cache beside the runs", json_schema_extra=HOW
+    )
 
 
 class Prompt(Section):
     style: Literal["plain"] = Field("plain", description="how a ticket becomes a prompt")
-    template: str = Field(
-        "Ticket:\n{ticket}\n\nResolution:\n", description="plain style: text around the one marker {ticket}"
-    )
+    template: str = Field("Ticket:\n{ticket}\n\nResolution:\n", description="plain style: text around the one marker {ticket}")
 
 
 class Split(Section):
     kind: Literal["group", "time", "random", "file"] = Field(
-        "group", description="group keeps near-duplicates on one side; time trains on the past; file reads data.columns.split"
+        "group",
+        description="group keeps near-duplicates on one side; time trains on the past; file reads data.columns.split",
     )
     similarity: float = Field(0.7, gt=0.0, le=1.0, description="word 3-gram Jaccard from which two tickets are near-duplicates")
     test_size: Fraction = Field(0.1, description="share of tickets held out for the final score")
@@ -65,21 +69,31 @@ class Split(Section):
     folds: int = Field(0, ge=0, description="k > 1: k-fold split, fold split.fold is the test side")
     fold: int = Field(0, ge=0, description="which fold is held out")
     seed: int = Field(0, ge=0, description="seed of the split, apart from run.seed")
-    group_columns: list[str] = Field([], description="tickets equal in one of these columns stay on one side, e.g. [problem_id]")
+    group_columns: list[str] = Field(
+        [], description="tickets equal in one of these columns stay on one side, e.g. [problem_id]"
+    )
 
 
 class Model(Section):
     name_or_path: str = Field("builtin:tiny", description="builtin:tiny, builtin:small, builtin:base, a folder, or a hub name")
     revision: str | None = Field(None, description="hub branch, tag or commit")
     trust_remote_code: bool = Field(False, description="run Python code that comes with the model; only for sources you trust")
-    attn_implementation: str | None = Field(None, description="attention kernel as transformers names it, e.g. sdpa", json_schema_extra=HOW)
+    attn_implementation: str | None = Field(
+        None, description="attention kernel as transformers names it, e.g. sdpa", json_schema_extra=HOW
+    )
 
 
 class Train(Section):
-    epochs: float | None = Field(None, gt=0, description="passes over the training tickets; default 10 for builtin models, else 3")
+    epochs: float | None = Field(
+        None,
+        gt=0,
+        description="passes over the tickets; default 3, for builtin models 5 to 50 so that there are 450 steps",
+    )
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps instead")
     global_batch_size: int = Field(16, ge=1, description="examples per optimizer step, whatever the hardware")
-    learning_rate: float | None = Field(None, gt=0, description="peak rate; default 3e-3 for builtin:tiny, 1e-3 other builtin, else 2e-5")
+    learning_rate: float | None = Field(
+        None, gt=0, description="peak rate; default 4e-3 for builtin:tiny, 1e-3 other builtin, else 2e-5"
+    )
     max_length: int = Field(1024, ge=16, description="tokens per example; longer ticket texts are cut, counted")
     max_tokens_per_micro_batch: int = Field(
         4096, ge=16, description="padded tokens per forward pass on one process: the memory knob", json_schema_extra=HOW
@@ -114,9 +128,13 @@ class Dist(Section):
 
 
 class Checkpoint(Section):
-    save_steps: int | None = Field(None, ge=1, description="steps between checkpoints; default ten times a run", json_schema_extra=HOW)
+    save_steps: int | None = Field(
+        None, ge=1, description="steps between checkpoints; default ten times a run", json_schema_extra=HOW
+    )
     keep_last: int = Field(2, ge=1, description="checkpoints kept", json_schema_extra=HOW)
-    resume: Literal["auto", "never"] = Field("auto", description="go on with an unfinished run of the same command", json_schema_extra=HOW)
+    resume: Literal["auto", "never"] = Field(
+        "auto", description="go on with an unfinished run of the same command", json_schema_extra=HOW
+    )
 
 
 class Tracking(Section):
@@ -152,13 +170,20 @@ class Config(Section):
         """A copy in which every default that depends on another key is written out, and paths are absolute."""
         out = self.model_copy(deep=True)
         builtin = out.model.name_or_path.startswith("builtin:")
-        if out.train.epochs is None:
-            out.train.epochs = 10.0 if builtin else 3.0
         if out.train.learning_rate is None:
-            out.train.learning_rate = {"builtin:tiny": 3e-3}.get(out.model.name_or_path, 1e-3 if builtin else 2e-5)
+            out.train.learning_rate = {"builtin:tiny": 4e-3}.get(out.model.name_or_path, 1e-3 if builtin else 2e-5)
         if not out.data.path.startswith("builtin:"):
             out.data.path = str(Path(out.data.path).expanduser().absolute())
         return out
+
+    def default_epochs(self, training_tickets: int) -> float:
+        """`train.epochs`, or its default: 3 for a model that knows language; from random weights enough for 450 steps."""
+        if self.train.epochs is not None:
+            return self.train.epochs
+        if not self.model.name_or_path.startswith("builtin:"):
+            return 3.0
+        per_epoch = math.ceil(training_tickets / self.train.global_batch_size)
+        return float(min(50, max(5, math.ceil(450 / per_epoch))))
 
     def cross_problems(self) -> list[str]:
         """Problems between keys that are each valid alone."""
@@ -178,8 +203,14 @@ class Config(Section):
                 found.append("data.path and model.name_or_path must not be empty")
         if self.data.path.startswith("builtin:") and self.data.path != "builtin:tickets":
             found.append(f"data.path={self.data.path}: the only built-in tickets are builtin:tickets")
-        if self.model.name_or_path.startswith("builtin:") and self.model.name_or_path[8:] not in ("tiny", "small", "base"):
-            found.append(f"model.name_or_path={self.model.name_or_path}: built-in models are builtin:tiny, builtin:small, builtin:base")
+        if self.model.name_or_path.startswith("builtin:") and self.model.name_or_path[8:] not in (
+            "tiny",
+            "small",
+            "base",
+        ):
+            found.append(
+                f"model.name_or_path={self.model.name_or_path}: built-in models are builtin:tiny, builtin:small, builtin:base"
+            )
         return found
 
     def computed(self) -> dict[str, Any]:

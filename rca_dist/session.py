@@ -119,7 +119,10 @@ class Session:
         except BaseException as error:
             if self.distributed.is_main:
                 stopped = isinstance(error, Stopped)
-                self.run.end(INTERRUPTED if stopped else FAILED, **({} if stopped else {"error": f"{type(error).__name__}: {error}"}))
+                self.run.end(
+                    INTERRUPTED if stopped else FAILED,
+                    **({} if stopped else {"error": f"{type(error).__name__}: {error}"}),
+                )
                 self.tracker.finish(0 if stopped else 1)
             raise
         self.distributed.close()
@@ -179,11 +182,15 @@ class Session:
         """Forward and backward of the longest micro-batch, and what a run would take; nothing is written."""
         facts = trainer.rehearse()
         if self.distributed.is_main:
-            print(f"dry run: {trainer.total_steps} steps of {self.config.train.global_batch_size} examples, "
-                  f"{trainer.plan.steps_per_epoch} steps per epoch")
-            print(f"longest micro-batch: {facts['rows']} x {facts['width']} tokens, {facts['seconds']:.2f} s, "
-                  f"loss {facts['loss']:.3f}, peak memory {facts['peak_memory_bytes'] / 2**30:.2f} GiB so far, "
-                  f"optimizer state {facts['optimizer_bytes'] / 2**30:.2f} GiB more")
+            print(
+                f"dry run: {trainer.total_steps} steps of {self.config.train.global_batch_size} examples, "
+                f"{trainer.plan.steps_per_epoch} steps per epoch"
+            )
+            print(
+                f"longest micro-batch: {facts['rows']} x {facts['width']} tokens, {facts['seconds']:.2f} s, "
+                f"loss {facts['loss']:.3f}, peak memory {facts['peak_memory_bytes'] / 2**30:.2f} GiB so far, "
+                f"optimizer state {facts['optimizer_bytes'] / 2**30:.2f} GiB more"
+            )
             print(f"run directory would be: {self.run.path}")
         self.distributed.close()
         return 0

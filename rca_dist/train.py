@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
         session.resume(trainer)
         trainer.fit()
         session.save_model(adapter)
-        results = {split: evaluator.eval_split(split) for split in config.eval.splits}
+        results = {str(split): evaluator.eval_split(split) for split in config.eval.splits}
         session.write_results(results, evaluator, wall_seconds=time.perf_counter() - began)
     return 0
 

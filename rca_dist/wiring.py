@@ -3,7 +3,6 @@
 `preflight` needs no torch: `rca-dist train` runs it before any process is launched, and every job runs it again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,7 @@ def preflight(config: Config) -> Prepared:
     if config.data.cache_dir:
         check_writable(cache, "data.cache_dir")
     table = prepare_tickets(config, cache)
+    config.train.epochs = config.default_epochs(len(table.rows("train")))
     digest = config.computed_hash(table.fingerprint)
     path = output or Path("runs") / default_name(config.data.path, config.model.name_or_path, digest)
     run = RunDirectory(path.absolute())
@@ -144,7 +144,11 @@ def build_evaluator(
 
 
 def build_trainer(
-    config: Config, adapter: "HFModelAdapter", dataset: "RCADataset", distributed: "Distributed", **parts: Callable[..., Any] | Any
+    config: Config,
+    adapter: "HFModelAdapter",
+    dataset: "RCADataset",
+    distributed: "Distributed",
+    **parts: Any,
 ) -> "Trainer":
     """The trainer of a run; `parts` are its log, evaluation, checkpoint and stop functions."""
     from rca_dist.training.trainer import Trainer

@@ -138,4 +138,3 @@ def _from_pretrained(name: str, revision: str | None, remote_code: bool, attenti
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {OFFLINE_HELP}.") from error
     return model, tokenizer
-

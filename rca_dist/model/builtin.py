@@ -20,7 +20,7 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(vocabulary=2048, hidden=160, layers=4, heads=4, intermediate=448, context=1024),
+    "tiny": Size(vocabulary=2048, hidden=128, layers=4, heads=4, intermediate=352, context=1024),
     "small": Size(vocabulary=32000, hidden=256, layers=8, heads=8, intermediate=704, context=2048),
     "base": Size(vocabulary=32000, hidden=768, layers=11, heads=12, intermediate=2048, context=2048),
 }

@@ -19,9 +19,7 @@ def token_nll(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor,
     if logits.shape[1] != targets.shape[1]:
         # An architecture that does not know logits_to_keep returns all positions.
         logits = logits[:, batch["keep"]]
-    nll = functional.cross_entropy(
-        logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none"
-    )
+    nll = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="none")
     return nll.view_as(targets), logits
 
 

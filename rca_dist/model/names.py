@@ -17,11 +17,15 @@ def check(name: str) -> None:
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise UserError(f"model.name_or_path={name}: this folder has no config.json, so it is no saved model; "
-                            "a run directory keeps its model in the folder model/ inside it")
+            raise UserError(
+                f"model.name_or_path={name}: this folder has no config.json, so it is no saved model; "
+                "a run directory keeps its model in the folder model/ inside it"
+            )
         return
-    looks_like_path = name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or os.sep == "\\" and "\\" in name
+    looks_like_path = name.startswith(("/", "./", "../", "~")) or name.count("/") > 1 or (os.sep == "\\" and "\\" in name)
     if path.is_file() or looks_like_path:
         kind = "a file, not a model folder" if path.is_file() else "no such folder"
-        raise UserError(f"model.name_or_path={name}: {kind}; give a folder written by save_pretrained, a hub name such as "
-                        "org/model, or builtin:tiny")
+        raise UserError(
+            f"model.name_or_path={name}: {kind}; give a folder written by save_pretrained, a hub name such as "
+            "org/model, or builtin:tiny"
+        )

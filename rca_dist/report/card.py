@@ -13,19 +13,19 @@ def write_card(run_dir: Path) -> Path:
     data: dict[str, Any] = read_json(run_dir / "data.json") or {}
     results: dict[str, Any] = read_json(run_dir / "results.json") or {"splits": {}}
     rows, split = data.get("rows", {}), data.get("split", {})
-    sizes = split.get("sizes", {})
+    sizes = ", ".join(f"{side} {count}" for side, count in split.get("sizes", {}).items())
     lines = [
         "---", "library_name: transformers", "pipeline_tag: text-generation", "tags: [rca_dist, it-tickets]", "---", "",
         f"# {run.get('name', run_dir.name)}", "",
         f"Drafts resolutions of IT tickets. Fine-tuned with rca_dist {run.get('versions', {}).get('rca_dist', '?')} from "
         f"`{run.get('model', '?')}` ({run.get('parameters', 0):,} parameters, {run.get('trainable_parameters', 0):,} trained).",
         "", "## Intended use and limits", "",
-        "A first draft for an engineer who knows the systems, never an answer sent unread. It has seen one organisation's tickets "
-        "and repeats their habits; names, hosts and versions in a draft may be invented.",
+        "A first draft for an engineer who knows the systems, never an answer sent unread. It has seen one "
+        "organisation's tickets and repeats their habits; names, hosts and versions in a draft may be invented.",
         "", "## Data", "",
         f"- fingerprint: `{run.get('data_fingerprint', '?')}`",
         f"- rows: {rows.get('in', '?')} read, {rows.get('kept', '?')} used",
-        f"- split: {split.get('kind', '?')}, " + ", ".join(f"{side} {sizes.get(side, '?')}" for side in ("train", "validation", "test")),
+        f"- split: {split.get('kind', '?')} ({sizes})",
         "- personal data and secrets replaced before training: " + (
             "yes" if data.get("redaction", {}).get("on", True) else "NO (data.redact=false): drafts may recite personal data"),
         "", "## Scores", "",

@@ -105,9 +105,7 @@ def _split(name: str, split: dict[str, Any], metric: str) -> dict[str, Any]:
             low, high = (factor * low, factor * high) if low is not None and high is not None else (None, None)
             bars.append(plots.Bar(key, factor * value, low, high, strong=key == "model"))
     label = f"{shown.label}, {'points of 100' if shown.points else 'lower is better'}"
-    drawn = [
-        plots.interval_plot(bars, width=w, label=label, title=f"{shown.label} of each system") for w in (_WIDE, _NARROW)
-    ]
+    drawn = [plots.interval_plot(bars, width=w, label=label, title=f"{shown.label} of each system") for w in (_WIDE, _NARROW)]
     return {
         "name": name,
         "n": facts.plain(split.get("n")),

@@ -23,9 +23,7 @@ def summary_lines(split: str, result: Mapping[str, Any]) -> list[str]:
         table.append([name, *(_cell(cells.get(metric), scale, digits) for metric, _, scale, digits in columns)])
     widths = [max(len(row[n]) for row in table) for n in range(len(table[0]))]
     lines = [
-        "  ".join(
-            text.ljust(w) if n == 0 else text.rjust(w) for n, (text, w) in enumerate(zip(row, widths, strict=True))
-        )
+        "  ".join(text.ljust(w) if n == 0 else text.rjust(w) for n, (text, w) in enumerate(zip(row, widths, strict=True)))
         for row in table
     ]
     return [
@@ -51,9 +49,7 @@ def _oracle(result: Mapping[str, Any]) -> list[str]:
     if not gap or gap.get("value") is None:
         return []
     span = f" [{gap['low']:.3f}, {gap['high']:.3f}]" if gap.get("low") is not None else ""
-    return [
-        f"the model is {gap['value']:.3f}{span} bits per byte above the oracle, the floor that this generated data has"
-    ]
+    return [f"the model is {gap['value']:.3f}{span} bits per byte above the oracle, the floor that this generated data has"]
 
 
 def print_outcome(run_dir: Path) -> None:

@@ -45,8 +45,14 @@ class Checkpoints:
             _save_tensors(model.state_dict(), aside / "model.safetensors")
             torch.save(optimizer.state_dict(), aside / "optimizer.pt")
             written += ["model.safetensors", "optimizer.pt"]
-        files = {name: facts_of for part in dist.gather({n: _file_facts(aside / n) for n in written}) for name, facts_of in part.items()}
-        dist.on_main(lambda: self._publish(aside, target, {"step": step, "world_size": dist.world_size, **facts, "files": files}))
+        files = {
+            name: facts_of
+            for part in dist.gather({n: _file_facts(aside / n) for n in written})
+            for name, facts_of in part.items()
+        }
+        dist.on_main(
+            lambda: self._publish(aside, target, {"step": step, "world_size": dist.world_size, **facts, "files": files})
+        )
         return target
 
     def _publish(self, aside: Path, target: Path, manifest: dict[str, Any]) -> None:

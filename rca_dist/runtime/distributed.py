@@ -65,6 +65,12 @@ class Distributed:
     def _quiet_helpers() -> None:
         # Fork-safety notes of the tokenizers library would be printed once per worker process.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        if not torch.cuda.is_available():
+            # Libraries import DeepSpeed to see whether a model is its; without this it warns that there is no GPU.
+            os.environ.setdefault("DS_ACCELERATOR", "cpu")
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()
 
     def on_main(self, work: Callable[[], T]) -> T:
         """Run `work` on rank 0 and give its (picklable) result to all ranks. Collective.
@@ -156,7 +162,9 @@ class Distributed:
         """Stop when ranks disagree on `value`. Collective. Raises: RuntimeError on every rank."""
         values = self.gather(value)
         if any(v != values[0] for v in values):
-            raise RuntimeError(f"{what} differs between ranks ({values}): the processes do not train one model; check the launch flags")
+            raise RuntimeError(
+                f"{what} differs between ranks ({values}): the processes do not train one model; check the launch flags"
+            )
 
     def close(self) -> None:
         """Leave the process group."""

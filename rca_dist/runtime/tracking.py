@@ -100,7 +100,7 @@ class WandbTracker(NullTracker):
             "tags": tags or None, "name": name, "config": dict(config), "settings": settings, "job_type": "train",
         }  # fmt: skip
         try:
-            run = wandb.init(mode=mode, **options)
+            run = wandb.init(**options, mode=mode)  # type: ignore[arg-type]
         except Exception as error:
             if mode == "offline":
                 raise

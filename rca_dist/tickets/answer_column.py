@@ -101,9 +101,7 @@ def _why_not(cells: list[str]) -> str:
     if not filled:
         return "it is empty"
     common = ", ".join(repr(_short(value, 40)) for value, _ in Counter(filled).most_common(2))
-    return (
-        f"it looks like a status or a code ({len(set(filled))} distinct values in {len(filled)} rows, such as {common})"
-    )
+    return f"it looks like a status or a code ({len(set(filled))} distinct values in {len(filled)} rows, such as {common})"
 
 
 def _sample(cells: list[str]) -> str:

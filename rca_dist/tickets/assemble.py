@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import pandas
 
 NOT_REDACTED = (
-    "REDACTION IS OFF (data.redact=false): "
-    "personal data and secrets of the export are in prompts, answers and the cache."
+    "REDACTION IS OFF (data.redact=false): personal data and secrets of the export are in prompts, answers and the cache."
 )
 
 
@@ -105,9 +104,7 @@ def assemble(
 
 def _check_dates(kind: str, dates: ParsedDates | None, mapped: ColumnMap) -> None:
     if dates is not None and dates.order == "ambiguous":
-        mapped.notes.append(
-            f"dates in {mapped.created_at!r} can be read day first or month first; such cells are left empty."
-        )
+        mapped.notes.append(f"dates in {mapped.created_at!r} can be read day first or month first; such cells are left empty.")
     if kind != "time":
         return
     flag = "--data.columns.created_at=NAME"

@@ -114,9 +114,7 @@ _PHRASES = (
     r"user (?:confirmed|satisfied|happy)|closing(?: the)?(?: ticket| case)?|test|see above|same as above|idem|ras|"
     r"voir ci dessus"
 )
-_BOILERPLATE = re.compile(
-    rf"(?:(?:{_THING} )?(?:{_WAS} )?{_DONE}{_TAIL}|{_THING} {_TAIL.strip()}|{_ATTACHED}|{_PHRASES})"
-)
+_BOILERPLATE = re.compile(rf"(?:(?:{_THING} )?(?:{_WAS} )?{_DONE}{_TAIL}|{_THING} {_TAIL.strip()}|{_ATTACHED}|{_PHRASES})")
 _NOT_WORD = re.compile(r"[\W_]+")
 
 

@@ -158,9 +158,7 @@ def _choose_id(table: Columns, notes: list[str]) -> str | None:
         cells = [cell for cell in table[column] if cell.strip()]
         if len(cells) * 2 >= len(table[column]) and len(set(cells)) * 2 >= len(cells) and median(map(len, cells)) <= 64:
             return column
-        notes.append(
-            f"column {column!r} is not taken as the ticket id: too many of its values are empty, repeated or long."
-        )
+        notes.append(f"column {column!r} is not taken as the ticket id: too many of its values are empty, repeated or long.")
     notes.append("no id column: ids are made from each ticket's text. Name one with --data.columns.id=NAME.")
     return None
 

@@ -16,9 +16,7 @@ _COMPACT = re.compile(
     r"(?P<half>)(?P<zone>z|[+-]\d{2}:?\d{2})?)?$",
     re.IGNORECASE,
 )
-_NUMERIC = re.compile(
-    r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<other>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})" + _TIME, re.I
-)
+_NUMERIC = re.compile(r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<other>\d{1,2})(?P=sign)(?P<year>\d{4}|\d{2})" + _TIME, re.I)
 _DAY_NAME_MONTH = re.compile(
     r"(?P<day>\d{1,2})[-/ .]+(?:de )?(?P<name>[a-z]{3,10})[-/ .,]+(?:de )?(?P<year>\d{4}|\d{2})" + _TIME, re.I
 )
@@ -94,9 +92,7 @@ def _parse(cell: str, order: str) -> dt.datetime | None:
 
 def _month(name: str) -> int:
     # The longest stem wins, so that 'juillet' is July although 'jui' also begins June.
-    fits = [
-        (len(stem), number) for number, stems in enumerate(_MONTH_STEMS, 1) for stem in stems if name.startswith(stem)
-    ]
+    fits = [(len(stem), number) for number, stems in enumerate(_MONTH_STEMS, 1) for stem in stems if name.startswith(stem)]
     return max(fits, default=(0, 0))[1]
 
 

@@ -61,8 +61,7 @@ def _as_named(data: bytes, name: str, encoding: str) -> tuple[str, str]:
         return data.decode(encoding), encoding
     except LookupError:
         raise UserError(
-            f"data.encoding={encoding!r} is not a text encoding that Python knows; use for example utf-8, cp1252, "
-            "utf-16."
+            f"data.encoding={encoding!r} is not a text encoding that Python knows; use for example utf-8, cp1252, utf-16."
         ) from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1

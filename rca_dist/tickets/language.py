@@ -22,9 +22,7 @@ _LISTS = {
 }
 _STOP_WORDS = {language: frozenset(words.split()) for language, words in _LISTS.items()}
 _WEIGHT = {
-    word: 1.0 / sum(word in others for others in _STOP_WORDS.values())
-    for words in _STOP_WORDS.values()
-    for word in words
+    word: 1.0 / sum(word in others for others in _STOP_WORDS.values()) for words in _STOP_WORDS.values() for word in words
 }
 
 
@@ -37,8 +35,7 @@ def detect_language(text: str) -> str:
     if sum(map(len, tokens)) < LEAST_LETTERS:
         return "und"
     scores = {
-        language: sum(_WEIGHT[token] for token in tokens if token in stop_words)
-        for language, stop_words in _STOP_WORDS.items()
+        language: sum(_WEIGHT[token] for token in tokens if token in stop_words) for language, stop_words in _STOP_WORDS.items()
     }
     best, second = sorted(scores, key=lambda language: -scores[language])[:2]
     if scores[best] < max(1.0, 0.04 * len(tokens)) or scores[best] - scores[second] < 0.25:

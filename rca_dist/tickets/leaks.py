@@ -33,9 +33,7 @@ def leak_warnings(in_prompt: float, repeated: float) -> list[str]:
             "Name prompt columns written before the fix with --data.columns.prompt=NAME[,NAME]."
         )
     if repeated > 0.05:
-        warnings.append(
-            f"{_percent(repeated)} of test answers stand word for word in train: scores measure memory as well."
-        )
+        warnings.append(f"{_percent(repeated)} of test answers stand word for word in train: scores measure memory as well.")
     return warnings
 
 

@@ -77,9 +77,7 @@ def _near_names(file: Path) -> str:
         return f" The folder {str(file.parent)!r} does not exist either."
     names = [item.name for item in file.parent.iterdir()]
     near = difflib.get_close_matches(file.name, names, n=3, cutoff=0.6)
-    return (
-        f" Did you mean {' or '.join(near)}?" if near else f" The folder {str(file.parent)!r} has {len(names)} entries."
-    )
+    return f" Did you mean {' or '.join(near)}?" if near else f" The folder {str(file.parent)!r} has {len(names)} entries."
 
 
 def parse(

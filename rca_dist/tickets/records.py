@@ -72,18 +72,14 @@ def parse_parquet(data: bytes, name: str) -> list[Any]:
         raise UserError(f"{name}: not a readable Parquet file ({str(error).splitlines()[0][:120]}).") from None
 
 
-def to_columns(
-    records: list[Any], name: str, lenient: bool, dropped: Counter[str]
-) -> tuple[dict[str, list[str]], list[int]]:
+def to_columns(records: list[Any], name: str, lenient: bool, dropped: Counter[str]) -> tuple[dict[str, list[str]], list[int]]:
     """Flatten records to equally long text columns, and the 1-based number of each kept record."""
     flat: list[dict[str, str]] = []
     numbers: list[int] = []
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
             if not lenient:
-                raise UserError(
-                    f"{name}: record {number} is a {type(record).__name__}, not an object with named fields."
-                )
+                raise UserError(f"{name}: record {number} is a {type(record).__name__}, not an object with named fields.")
             dropped["not an object"] += 1
             continue
         row: dict[str, str] = {}
@@ -98,9 +94,7 @@ def to_columns(
         numbers.append(number)
     names = list(dict.fromkeys(key for row in flat for key in row))
     if len(names) * len(flat) > _MOST_CELLS and len(names) > 2000:
-        raise UserError(
-            f"{name}: {len(names)} different field names in {len(flat)} records; this is no table of tickets."
-        )
+        raise UserError(f"{name}: {len(names)} different field names in {len(flat)} records; this is no table of tickets.")
     return {key: [row.get(key, "") for row in flat] for key in names}, numbers
 
 
@@ -146,9 +140,7 @@ def _document_text(node: dict[str, Any]) -> str:
     if node.get("type") == "hardBreak":
         return "\n"
     content = node.get("content")
-    inner = (
-        "".join(_document_text(part) for part in content if isinstance(part, dict)) if isinstance(content, list) else ""
-    )
+    inner = "".join(_document_text(part) for part in content if isinstance(part, dict)) if isinstance(content, list) else ""
     return inner + ("\n" if node.get("type") in {"paragraph", "heading", "listItem", "codeBlock", "tableRow"} else "")
 
 

@@ -83,9 +83,7 @@ _NO_DOMAIN = frozenset(
         *("files", "temp", "and", "or"),
     }
 )
-_DOMAIN_END = re.compile(
-    r"\.(?:local|lan|corp|internal|intra|com|net|org|edu|gov|fr|de|es|it|nl|pt|be|ch|uk|eu)$", re.I
-)
+_DOMAIN_END = re.compile(r"\.(?:local|lan|corp|internal|intra|com|net|org|edu|gov|fr|de|es|it|nl|pt|be|ch|uk|eu)$", re.I)
 _FILE_END = re.compile(
     r"\.(?:exe|dll|sys|txt|log|ini|cfg|conf|xml|json|csv|bat|cmd|ps1|sh|py|js|docx?|xlsx?|pdf|zip|msi|dat|tmp)$", re.I
 )
@@ -100,9 +98,7 @@ _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b
 _CARD = re.compile(r"(?<![\w.-])(?:4|5[1-5]|2[2-7]|3[47]|6)\d{0,5}(?:[ -]?\d){8,17}(?![\w-])")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4})(?![\w:])")
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)")
-_VERSION_WORD = re.compile(
-    r"(?:version|ver|release|build|firmware|driver|update|upgrade|patch|rev|v)\W{0,3}$", re.IGNORECASE
-)
+_VERSION_WORD = re.compile(r"(?:version|ver|release|build|firmware|driver|update|upgrade|patch|rev|v)\W{0,3}$", re.IGNORECASE)
 _PHONE = re.compile(
     r"(?<![\w+.])\+(?:[1-9]\d{7,14}|(?!1[0-4][034][05] (?:19|20)\d\d)[1-9]\d{0,3}(?:[ .-]?\(\d{1,4}\))?(?:[ "
     r"./-]?\d){5,12})(?!\w)"
@@ -151,11 +147,7 @@ def _domain_user(match: re.Match[str]) -> bool:
     # 'ERROR\\nThe' is a literal line break, not a user of the domain ERROR.
     if domain.lower() in _NO_DOMAIN or _FILE_END.search(user) or re.match(r"[nrt][A-Z]", user):
         return False
-    return (
-        domain.upper() == domain
-        or _DOMAIN_END.search(domain) is not None
-        or _LOGIN_WORD.search(_before(match)) is not None
-    )
+    return domain.upper() == domain or _DOMAIN_END.search(domain) is not None or _LOGIN_WORD.search(_before(match)) is not None
 
 
 def _luhn(match: re.Match[str]) -> bool:

@@ -101,13 +101,9 @@ def check_settings(kind: str, test_size: float, validation_size: float, folds: i
             f"split.test_size + split.validation_size = {test_size + validation_size}: nothing is left to train on."
         )
     if folds and kind in ("time", "file"):
-        raise UserError(
-            f"split.folds={folds} goes with split.kind=group or random, not with {kind}; set split.folds=0."
-        )
+        raise UserError(f"split.folds={folds} goes with split.kind=group or random, not with {kind}; set split.folds=0.")
     if folds and (folds < 2 or not 0 <= fold < folds):
-        raise UserError(
-            f"split.folds={folds}, split.fold={fold}: take 2 or more folds, and a fold from 0 to folds - 1."
-        )
+        raise UserError(f"split.folds={folds}, split.fold={fold}: take 2 or more folds, and a fold from 0 to folds - 1.")
 
 
 def _hash(text: str) -> float:
@@ -182,9 +178,7 @@ def _by_folds(
     rest = [unit for unit, number in zip(units, numbers, strict=True) if number != fold]
     share = min(0.5, validation_size / (1 - 1 / folds))
     inner = dict(
-        zip(
-            rest, _by_hash(rest, {"validation": share}, f"{seed}:validation:{fold}", result.facts["notes"]), strict=True
-        )
+        zip(rest, _by_hash(rest, {"validation": share}, f"{seed}:validation:{fold}", result.facts["notes"]), strict=True)
     )
     return numbers, ["test" if number == fold else inner[unit] for unit, number in zip(units, numbers, strict=True)]
 
@@ -207,9 +201,7 @@ def _by_file(sides: Sequence[str]) -> list[str]:
     for row, word in enumerate(sides):
         side = _SIDE_WORDS.get(fold_word(word.strip()))
         if side is None:
-            raise UserError(
-                f"split.kind=file: ticket {row + 1} has {word[:40]!r} as its side; use train, validation or test."
-            )
+            raise UserError(f"split.kind=file: ticket {row + 1} has {word[:40]!r} as its side; use train, validation or test.")
         found.append(side)
     return found
 

@@ -119,9 +119,7 @@ def generate_with_truth(n: int, seed: int = 0, *, dirty: bool = False) -> Genera
         salts = salt(rows, rng, [draft.latent.language for draft in drafts])
     else:
         _add_oracle(rows, drafts, model)
-    incidents = [
-        Incident(d.latent, d.cause, d.junk is not None, d.twin_of.number if d.twin_of else None) for d in drafts
-    ]
+    incidents = [Incident(d.latent, d.cause, d.junk is not None, d.twin_of.number if d.twin_of else None) for d in drafts]
     return Generated(rows, incidents, salts)
 
 

@@ -46,9 +46,7 @@ class TicketModel:
     def __init__(self, tables: Tables = DEFAULT) -> None:
         self.tables = tables
         self.component_of = {s: name for name, part in tables.components.items() for s in part.symptoms}
-        self.symptom_prior = {
-            s: part.weight * p for part in tables.components.values() for s, p in part.symptoms.items()
-        }
+        self.symptom_prior = {s: part.weight * p for part in tables.components.values() for s, p in part.symptoms.items()}
         self._ticket_cache: dict[Latent, tuple[Stage, ...]] = {}
         self._answer_cache: dict[Outcome, tuple[Stage, Stage, Stage]] = {}
         self._best = lru_cache(maxsize=65536)(self._best_answer)
@@ -69,9 +67,7 @@ class TicketModel:
             require_prefix_free({s for o in outcomes for s, _ in self.answer_stages(o)[0]})
             for cause in {o.cause for o in outcomes}:
                 for number in (1, 2):
-                    require_prefix_free(
-                        {s for o in outcomes if o.cause == cause for s, _ in self.answer_stages(o)[number]}
-                    )
+                    require_prefix_free({s for o in outcomes if o.cause == cause for s, _ in self.answer_stages(o)[number]})
 
     def causes(self, symptom: str) -> Mapping[str, float]:
         """Return p(cause | symptom)."""
@@ -94,9 +90,7 @@ class TicketModel:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield every (language, cause, site, code) an answer can stem from."""
         latents = [x for x, _ in self.latents()]
-        yield from dict.fromkeys(
-            Outcome(x.language, z, x.site, x.code) for x in latents for z in self.causes(x.symptom)
-        )
+        yield from dict.fromkeys(Outcome(x.language, z, x.site, x.code) for x in latents for z in self.causes(x.symptom))
 
     def ticket_stages(self, latent: Latent) -> tuple[Stage, ...]:
         """Return the stages of `title + "\\n" + description` given the latents."""

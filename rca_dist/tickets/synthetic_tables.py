@@ -63,9 +63,7 @@ JUNK_SHARE = 0.05
 DUPLICATE_SHARE = 0.06
 
 
-def _component(
-    weight: float, category: str, family: str, codes: str, symptoms: str, causes: str, *rows: str
-) -> Component:
+def _component(weight: float, category: str, family: str, codes: str, symptoms: str, causes: str, *rows: str) -> Component:
     """Read the compact notation below: `rows` holds p(cause | symptom) in percent, one row per symptom."""
     shares = dict(zip(codes.split(), (0.6, 0.4), strict=True))
     names = symptoms.split()

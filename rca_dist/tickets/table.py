@@ -144,7 +144,7 @@ def _cache_entry(cache_dir: Path, data: bytes, settings: dict[str, Any]) -> Path
 def _store(table: TicketTable, entry: Path) -> None:
     """Put a table in the cache under its final name only when it is whole; readable by its owner only."""
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
+        entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = Path(tempfile.mkdtemp(prefix=".tickets-", dir=entry.parent))  # made with mode 0700
     except OSError as error:
         raise UserError(f"the cache folder {str(entry.parent)!r} cannot be written ({error.strerror}).") from None

@@ -88,6 +88,4 @@ def is_missing(cell: str) -> bool:
 
 def join_counts(counts: dict[str, int]) -> str:
     """'3 empty answer, 1 duplicate id', the largest first."""
-    return ", ".join(
-        f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    )
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -107,9 +107,9 @@ class RCADataset:
     def collate(self, indices: Sequence[int]) -> dict[str, Any]:
         """Right-padded micro-batch of B examples; with no index at all, one masked filler row (zero weight).
 
-        No attention mask: under causal attention a token never sees what stands to its right, so padding on the right needs
-        none, and kernels are faster without. Returns torch tensors: `input_ids` (B, T); `keep` (K,) the positions whose logits are needed by
-        any row; `targets` (B, K) the token that follows each kept position, -100 where a row is not supervised.
+        Returns torch tensors: `input_ids` (B, T); `keep` (K,) the positions whose logits any row needs; `targets` (B, K) the
+        token that follows each kept position, -100 where a row is not supervised. There is no attention mask: under
+        causal attention no token sees what stands to its right, and kernels are faster without one.
         """
         import torch
 

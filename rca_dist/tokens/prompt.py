@@ -1,5 +1,6 @@
 """How a ticket becomes a prompt, and how text becomes ids without ever becoming control."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def control_tokens(tokenizer: Any) -> dict[str, int]:
 
 def _encode_in_pieces(tokenizer: Any, text: str, pattern: re.Pattern[str], control: set[int]) -> list[int]:
     cuts = [0, *(match.start() + 1 for match in pattern.finditer(text)), len(text)]
-    pieces = [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    pieces = [text[a:b] for a, b in itertools.pairwise(cuts) if a < b]
     out: list[int] = []
     for piece in pieces:
         ids = tokenizer(piece, add_special_tokens=False)["input_ids"]

@@ -28,7 +28,16 @@ from rca_dist.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
-EVENTS = ("on_train_begin", "on_step_begin", "on_batch_end", "on_step_end", "on_log", "on_evaluate", "on_save", "on_train_end")
+EVENTS = (
+    "on_train_begin",
+    "on_step_begin",
+    "on_batch_end",
+    "on_step_end",
+    "on_log",
+    "on_evaluate",
+    "on_save",
+    "on_train_end",
+)
 StepFunction = Callable[[Any, dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 Callback = Callable[["Trainer"], None]
 

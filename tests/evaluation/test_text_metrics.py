@@ -98,9 +98,7 @@ def test_signatures_are_those_of_sacrebleu() -> None:
         assert ours == metric.get_signature().format()
 
 
-@pytest.mark.parametrize(
-    "text", ["Le problème a été réglé", "Проблема решена", "サーバーを再起動した", "Restart srv-01."]
-)
+@pytest.mark.parametrize("text", ["Le problème a été réglé", "Проблема решена", "サーバーを再起動した", "Restart srv-01."])
 def test_identical_texts_score_one_in_every_language(text: str) -> None:
     for reference in (text, unicodedata.normalize("NFD", text)):
         scores = tm.score([text], [reference])

@@ -141,15 +141,11 @@ def test_odd_shapes_inside_the_files_do_not_stop_the_page(run_dir: Path) -> None
     ):
         (run_dir / "results.json").write_text(json.dumps(odd))
         page_of(run_dir)
-    (run_dir / "data.json").write_text(
-        json.dumps({"rows": 7, "warnings": "one", "columns": [], "split": {"k": {"a": 1}}})
-    )
+    (run_dir / "data.json").write_text(json.dumps({"rows": 7, "warnings": "one", "columns": [], "split": {"k": {"a": 1}}}))
     (run_dir / "run.json").write_text(
         '{"status": "failed", "wall_seconds": NaN, "seed": NaN, "versions": 3, "peak_memory_bytes": [1]}'
     )
-    (run_dir / "metrics.jsonl").write_text(
-        '{"step": 1, "train/loss": NaN}\n{"step": "x", "eval/loss": 2}\n{"step": 2}\n'
-    )
+    (run_dir / "metrics.jsonl").write_text('{"step": 1, "train/loss": NaN}\n{"step": "x", "eval/loss": 2}\n{"step": 2}\n')
     text, page = page_of(run_dir)
     assert "one" in page.text
     assert not re.search(r"\bnan\b", text.lower())

@@ -49,9 +49,7 @@ def test_any_bytes_end_in_a_table_or_a_user_error(tmp_path: Path, data: bytes, s
 
 @settings(max_examples=25, deadline=5000)
 @given(cells=st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), min_size=12, max_size=12))
-def test_any_cell_content_survives_the_pipeline(
-    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
-) -> None:
+def test_any_cell_content_survives_the_pipeline(tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]) -> None:
     path = tmp_path_factory.mktemp("any") / "t.json"
     path.write_text(
         json.dumps(

@@ -91,9 +91,7 @@ def test_a_code_column_is_passed_over_with_the_reason() -> None:
 
 
 def test_only_a_code_column_is_an_error_that_proposes_a_text_column() -> None:
-    with pytest.raises(
-        UserError, match=r"'Resolution' does not fit: it looks like a status.*do hold text: 'What helped'"
-    ):
+    with pytest.raises(UserError, match=r"'Resolution' does not fit: it looks like a status.*do hold text: 'What helped'"):
         map_columns({"title": DESC, "Resolution": CODES, "What helped": TEXT, "Stamp": DATES})
     assert mapped_with({"title": DESC, "Resolution": CODES}, answer="resolution").answer == "Resolution"
 
@@ -111,9 +109,7 @@ def test_overrides_take_lists_and_commas_and_suggest_near_names() -> None:
     assert mapped_with(columns, prompt=["a"], answer="c, d").answer == "c, d"
     mapped = map_columns(columns, {"prompt": "a", "slices": "cat", "group": "problem id"}, ["cat"])
     assert (mapped.slices, mapped.groups) == (["cat"], ["problem id", "cat"])
-    with pytest.raises(
-        UserError, match=r"answer=close_note: the file has no such column. Did you mean 'close_notes'\?"
-    ):
+    with pytest.raises(UserError, match=r"answer=close_note: the file has no such column. Did you mean 'close_notes'\?"):
         mapped_with(columns, answer="close_note")
     with pytest.raises(UserError, match=r"data.columns.anwser: no such role; did you mean answer\?"):
         mapped_with(columns, anwser="a")

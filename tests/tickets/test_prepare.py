@@ -225,9 +225,7 @@ def test_the_cache_is_reused_private_and_rebuilt_when_damaged(
     assert len(list(cache.iterdir())) == 3
 
 
-def test_a_failed_write_leaves_nothing_in_the_cache(
-    export: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_nothing_in_the_cache(export: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: pandas.DataFrame, path: Path, **options: Any) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -241,6 +239,4 @@ def test_a_failed_write_leaves_nothing_in_the_cache(
 def test_importing_the_room_is_cheap() -> None:
     heavy = "('torch', 'pandas', 'datasketch', 'pyarrow')"
     code = f"import sys, rca_dist.tickets, rca_dist.tickets.table; print([m for m in {heavy} if m in sys.modules])"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

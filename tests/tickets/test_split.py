@@ -101,9 +101,7 @@ def test_no_group_on_two_sides_and_row_order_does_not_matter(
     fold = data.draw(st.integers(0, folds - 1)) if folds else 0
     order = data.draw(st.permutations(range(len(ids))))
     split = make_split(ids, labels, kind=kind, seed=seed, folds=folds, fold=fold)
-    turned = make_split(
-        [ids[i] for i in order], [labels[i] for i in order], kind=kind, seed=seed, folds=folds, fold=fold
-    )
+    turned = make_split([ids[i] for i in order], [labels[i] for i in order], kind=kind, seed=seed, folds=folds, fold=fold)
     assert [split.sides[i] for i in order] == turned.sides
     assert [split.folds[i] for i in order] == turned.folds
     assert set(split.sides) == set(SIDES)

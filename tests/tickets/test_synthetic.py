@@ -143,9 +143,7 @@ def test_groups_stay_small_and_hold_the_planted_twins() -> None:
 def test_near_duplicates_are_distributed_like_other_rows() -> None:
     made = generate_with_truth(6000, 5)
     rows = [
-        (float(r["oracle_nll"]), i.twin_of is not None)
-        for r, i in zip(made.rows, made.incidents, strict=True)
-        if not i.junk
+        (float(r["oracle_nll"]), i.twin_of is not None) for r, i in zip(made.rows, made.incidents, strict=True) if not i.junk
     ]
     twins, others = [v for v, twin in rows if twin], [v for v, twin in rows if not twin]
     assert len(twins) > 250

@@ -118,9 +118,7 @@ def test_posterior_of_ambiguous_wording_by_hand() -> None:
     # A code settles the component, a specific sentence the symptom.
     shown = TAIL.format("The screen shows ERR-3231.")
     posterior = model.posterior("Connection problem\nThe connection fails and I cannot reach my colleagues." + shown)
-    assert marginal(posterior, "symptom") == pytest.approx(
-        {"wifi.missing": 0.42, "wifi.roaming": 0.33, "wifi.rejected": 0.25}
-    )
+    assert marginal(posterior, "symptom") == pytest.approx({"wifi.missing": 0.42, "wifi.roaming": 0.33, "wifi.rejected": 0.25})
     posterior = model.posterior("Connection problem\nThe wireless link breaks each time I leave my desk." + no_code)
     assert marginal(posterior, "symptom") == pytest.approx({"wifi.roaming": 1.0})
 
