@@ -176,19 +176,17 @@ def _validate(values: dict[str, Any], origin: dict[str, str], problems: list[str
     try:
         config = Config.model_validate(nested)
     except ValidationError as error:
-        seen = set()
+        bad: dict[str, str] = {}
         for item in error.errors():
             parts = [str(part) for part in item["loc"]]
-            dotted = next(
-                (".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in values),
-                ".".join(parts),
-            )
-            if dotted in seen:
-                continue
-            seen.add(dotted)
-            message = item["msg"].replace("Input should", "should").replace("Value error, ", "")
+            prefixes = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+            dotted = next((prefix for prefix in prefixes if prefix in values), ".".join(parts))
+            bad.setdefault(dotted, item["msg"].replace("Input should", "should"))
+        for dotted, message in bad.items():
             problems.append(f"{dotted}={_shown(values.get(dotted))} ({origin.get(dotted, '?')}): {message}")
-        return None
+        good = {dotted: value for dotted, value in values.items() if dotted not in bad}
+        # The rest may still contradict itself, which is told in the same message.
+        return _validate(good, origin, problems) if len(good) < len(values) else None
     problems.extend(config.cross_problems())
     return config
 

@@ -1,11 +1,11 @@
 """The one place that knows Hugging Face models: loading, special tokens, generation, optimizer groups, saving."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from rca_dist.errors import UserError
 from rca_dist.model import builtin, names
@@ -134,7 +134,7 @@ def _from_pretrained(name: str, revision: str | None, remote_code: bool, attenti
         if attention:
             options["attn_implementation"] = attention
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True, **options)
-    except (OSError, ValueError, ImportError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {OFFLINE_HELP}.") from error
     return model, tokenizer

@@ -168,7 +168,7 @@ class Distributed:
 
     def close(self) -> None:
         """Leave the process group."""
-        if self.world_size > 1 and torch.distributed.is_initialized():
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
 

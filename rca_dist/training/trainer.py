@@ -204,7 +204,7 @@ class Trainer:
         self.distributed.backward(loss_sum, int(count))
         self.optimizer.zero_grad(set_to_none=True)
         return {
-            "rows": len(indices), "width": int(self.plan.lengths[indices].max()), "loss": float(loss_sum) / int(count),
+            "rows": len(indices), "width": int(self.plan.lengths[indices].max()), "loss": float(loss_sum.detach()) / int(count),
             "seconds": time.perf_counter() - began, "peak_memory_bytes": peak_memory_bytes(),
             "optimizer_bytes": sum(2 * p.numel() * p.element_size() for p in self.parameters),
         }  # fmt: skip
