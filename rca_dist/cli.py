@@ -50,6 +50,7 @@ def _dispatch(argv: list[str]) -> int:
 def train(argv: list[str]) -> int:
     """Check config and input, then start the job under `accelerate launch`; returns the job's own exit code."""
     arguments, launcher = _launcher_arguments(argv)
+    num_processes = _count(launcher["num_processes"])
     command = command_line.parse(arguments)
     if command.help:
         print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
@@ -71,7 +72,7 @@ def train(argv: list[str]) -> int:
         file=sys.stderr,
     )
     del prepared
-    return launch(TRAIN_SCRIPT, arguments, config_file=launcher["config_file"], num_processes=_count(launcher["num_processes"]))
+    return launch(TRAIN_SCRIPT, arguments, config_file=launcher["config_file"], num_processes=num_processes)
 
 
 def _launcher_arguments(argv: list[str]) -> tuple[list[str], dict[str, str | None]]:

@@ -92,6 +92,7 @@ class WandbTracker(NullTracker):
             disable_git=True,
             x_disable_meta=True,
             silent=True,
+            symlink=False,
             init_timeout=20,
             x_service_wait=30,
         )
@@ -106,6 +107,8 @@ class WandbTracker(NullTracker):
                 raise
             log.warning("W&B is out of reach (%s): tracking offline instead", _first_line(error))
             run = wandb.init(mode="offline", **options)
+        # Its client log notes folders and environment; nobody needs it, and a folder's name may be private.
+        Path(run.settings.log_user).unlink(missing_ok=True)
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
         if run.settings.mode == "offline":

@@ -39,13 +39,14 @@ def choose_answer(table: Columns, prompt: Sequence[str], notes: list[str]) -> st
     Raises UserError when none fits, or two of the same rank hold text.
     """
     tiers: list[list[str]] = [[] for _ in names.ANSWER_TIERS]
+    empty: list[str] = []
     for column in table:
-        if column in prompt or is_oracle(column) or all(map(is_missing, table[column])):
+        if column in prompt or is_oracle(column):
             continue
         forms = names.name_forms(column)
         for rank, tier in enumerate(names.ANSWER_TIERS):
             if not tier.isdisjoint(forms):
-                tiers[rank].append(column)
+                (empty if all(map(is_missing, table[column])) else tiers[rank]).append(column)
                 break
     refused: list[str] = []
     for rank, candidates in enumerate(tiers):
@@ -61,7 +62,7 @@ def choose_answer(table: Columns, prompt: Sequence[str], notes: list[str]) -> st
         if others:
             notes.append(f"answer: {texts[0]!r}; {_listed(others)} also hold text; change it with {_FLAG}.")
         return texts[0]
-    raise UserError(_no_candidate(table, prompt, refused))
+    raise UserError(_no_candidate(table, prompt, refused + empty))
 
 
 def _two_candidates(table: Columns, texts: list[str]) -> str:
@@ -99,7 +100,7 @@ def _no_candidate(table: Columns, prompt: Sequence[str], refused: list[str]) -> 
 def _why_not(cells: list[str]) -> str:
     filled = [cell.strip() for cell in cells if not is_missing(cell)]
     if not filled:
-        return "it is empty"
+        return f"it is empty in all {len(cells)} rows"
     common = ", ".join(repr(_short(value, 40)) for value, _ in Counter(filled).most_common(2))
     return f"it looks like a status or a code ({len(set(filled))} distinct values in {len(filled)} rows, such as {common})"
 

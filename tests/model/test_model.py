@@ -28,7 +28,9 @@ def family(name, vocabulary):
     torch.manual_seed(0)
     if name == "gpt2":
         return GPT2LMHeadModel(GPT2Config(n_embd=32, n_head=2, n_layer=2, vocab_size=vocabulary, n_positions=512))
-    return Qwen2ForCausalLM(Qwen2Config(hidden_size=32, intermediate_size=64, num_attention_heads=2, num_key_value_heads=1, **shape))  # fmt: skip
+    return Qwen2ForCausalLM(
+        Qwen2Config(hidden_size=32, intermediate_size=64, num_attention_heads=2, num_key_value_heads=1, **shape)
+    )
 
 
 @pytest.mark.parametrize("name", ["builtin", "gpt2", "qwen2"])
@@ -102,9 +104,13 @@ def test_benchmark_sizes(name, millions):
 
         size = builtin.SIZES[name]
         config = LlamaConfig(
-            vocab_size=size.vocabulary, hidden_size=size.hidden, intermediate_size=size.intermediate,
-            num_hidden_layers=size.layers, num_attention_heads=size.heads, tie_word_embeddings=True,
-        )  # fmt: skip
+            vocab_size=size.vocabulary,
+            hidden_size=size.hidden,
+            intermediate_size=size.intermediate,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            tie_word_embeddings=True,
+        )
         count = sum(p.numel() for p in LlamaForCausalLM(config).parameters())
     assert count == pytest.approx(millions * 1e6, rel=0.1)
     assert size.vocabulary == 32000

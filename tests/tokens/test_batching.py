@@ -61,7 +61,7 @@ def test_shares_are_balanced_by_tokens():
 
 
 def test_more_ranks_than_examples_leaves_filler():
-    parts = [list(plan.steps(0, 1))[0] for plan in plans([5, 6], 3)]
+    parts = [next(plan.steps(0, 1)) for plan in plans([5, 6], 3)]
     assert sorted(len(part.micro_batches[0]) for part in parts) == [0, 1, 1]
 
 

@@ -58,7 +58,9 @@ def test_every_control_token_is_known(adapter):
 def test_the_ticket_gives_way_first_and_every_cut_is_counted(adapter):
     long, answer = "word " * 500, "the fan was replaced"
     options = {"eos_id": adapter.eos_id, "pad_id": adapter.pad_id, "template": "Ticket: {ticket}\nAnswer: "}
-    data = RCADataset.from_tickets(["a", "b", "c"], [long, "short", "short"], [answer, answer, "very " * 300], adapter.tokenizer, max_length=64, **options)  # fmt: skip
+    data = RCADataset.from_tickets(
+        ["a", "b", "c"], [long, "short", "short"], [answer, answer, "very " * 300], adapter.tokenizer, max_length=64, **options
+    )
     assert data.truncations == {"prompts": 2, "answers": 1}
     first = adapter.tokenizer.decode(data[0]["input_ids"])
     assert data.lengths.max() <= 64
@@ -116,12 +118,13 @@ def test_cache_is_content_addressed_private_and_mended(encode, tmp_path, adapter
     assert np.array_equal(first.encoded.ids, second.encoded.ids)
     encode("train", cache_dir=folder, max_length=100)
     encode("train", cache_dir=folder, template="other {ticket} ")
+    del second
     assert len(list(folder.glob("tokens-*"))) == 3
     expected = np.array(first.encoded.ids)
     for damage in (file.read_bytes()[:-50], b"", b"\xff" * 100):
-        del first, second
+        del first
         file.write_bytes(damage)
-        first = second = encode("train", cache_dir=folder)
+        first = encode("train", cache_dir=folder)
         assert np.array_equal(first.encoded.ids, expected)
     assert not list(folder.glob("*.tmp"))
 
@@ -133,6 +136,8 @@ def test_empty_split_is_a_dataset_of_none(adapter):
 
 
 def test_bare_template_still_predicts_the_first_answer_token(adapter):
-    data = RCADataset.from_tickets(["a"], ["x"], ["yes"], adapter.tokenizer, eos_id=adapter.eos_id, pad_id=0, template="{ticket}", max_length=99)  # fmt: skip
+    data = RCADataset.from_tickets(
+        ["a"], ["x"], ["yes"], adapter.tokenizer, eos_id=adapter.eos_id, pad_id=0, template="{ticket}", max_length=99
+    )
     batch = data.collate([0])
     assert torch.equal(batch["targets"][0], torch.as_tensor(data.answer_ids(0)))

@@ -39,7 +39,14 @@ def weighted_step(model, batch):
 
 
 def trainer(distributed, data=None, **changes):
-    options = {"global_batch_size": 6, "max_tokens_per_micro_batch": 9, "learning_rate": 0.05, "epochs": 2, "progress": False, "log_steps": 1}  # fmt: skip
+    options = {
+        "global_batch_size": 6,
+        "max_tokens_per_micro_batch": 9,
+        "learning_rate": 0.05,
+        "epochs": 2,
+        "progress": False,
+        "log_steps": 1,
+    }
     return Trainer(
         changes.pop("model", None) or network(), weighted_step, data or Points(), distributed=distributed, **(options | changes)
     )
@@ -49,8 +56,13 @@ def reference(steps, *, examples, clip=0.0, decay=0.01):
     """Full-batch float64 AdamW over the same examples; returns losses and weights."""
     data, model = Points(), network().double()
     optimizer = torch.optim.AdamW(
-        [{"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": decay},
-         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}], lr=0.05, betas=(0.9, 0.95))  # fmt: skip
+        [
+            {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": decay},
+            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=0.05,
+        betas=(0.9, 0.95),
+    )
     losses = []
     for step in range(steps):
         rows = examples[step].tolist()

@@ -25,8 +25,19 @@ def job(_):
 
     dist = Distributed(precision="fp32", timeout_seconds=60)
     rows, out = [], {"rank": dist.rank, "world": dist.world_size}
-    run = Trainer(network(), weighted_step, Points(), distributed=dist, global_batch_size=6, max_tokens_per_micro_batch=9,
-                  learning_rate=0.05, epochs=2, log_steps=1, log_row=rows.append, progress=False)  # fmt: skip
+    run = Trainer(
+        network(),
+        weighted_step,
+        Points(),
+        distributed=dist,
+        global_batch_size=6,
+        max_tokens_per_micro_batch=9,
+        learning_rate=0.05,
+        epochs=2,
+        log_steps=1,
+        log_row=rows.append,
+        progress=False,
+    )
     run.fit()
     out["losses"] = [row["train/loss"] for row in rows]
     out["norms"] = [row["train/grad_norm"] for row in rows]
@@ -58,13 +69,32 @@ def language_model(dist, HFModelAdapter, RCADataset, Trainer, Evaluator):
     adapter = HFModelAdapter.load("builtin:tiny", texts=texts, once=dist.on_main)
 
     def encode(part):
-        return RCADataset.from_tickets(part["id"].tolist(), part["prompt"].tolist(), part["answer"].tolist(), adapter.tokenizer,
-                                       eos_id=adapter.eos_id, pad_id=adapter.pad_id, template="{ticket}:", max_length=128)  # fmt: skip
+        return RCADataset.from_tickets(
+            part["id"].tolist(),
+            part["prompt"].tolist(),
+            part["answer"].tolist(),
+            adapter.tokenizer,
+            eos_id=adapter.eos_id,
+            pad_id=adapter.pad_id,
+            template="{ticket}:",
+            max_length=128,
+        )
 
     data = {"train": encode(table.rows("train")), "validation": encode(table.rows("train")), "test": encode(table.rows("test"))}
     rows = []
-    Trainer(adapter.model, adapter.step, data["train"], distributed=dist, global_batch_size=5, max_tokens_per_micro_batch=64,
-            max_steps=3, log_steps=1, log_row=rows.append, progress=False, learning_rate=1e-3).fit()  # fmt: skip
+    Trainer(
+        adapter.model,
+        adapter.step,
+        data["train"],
+        distributed=dist,
+        global_batch_size=5,
+        max_tokens_per_micro_batch=64,
+        max_steps=3,
+        log_steps=1,
+        log_row=rows.append,
+        progress=False,
+        learning_rate=1e-3,
+    ).fit()
     frame.loc[:, "split"] = "train"
     evaluator = Evaluator(adapter, table, {"train": encode(frame)}, distributed=dist, systems=["model"], max_new_tokens=6)
     return {
