@@ -64,6 +64,7 @@ def train(argv: list[str]) -> int:
 
     prepared = wiring.preflight(command.config)
     if prepared.run.status == "finished" and not command.config.run.overwrite and not command.dry_run:
+        print("this run is finished, nothing was computed; --run.overwrite repeats it", file=sys.stderr)
         print_outcome(prepared.run.path)
         return 0
     sizes = ", ".join(f"{side} {count}" for side, count in prepared.tickets.facts["split"]["sizes"].items())

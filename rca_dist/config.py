@@ -223,10 +223,10 @@ class Config(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def to_yaml(self) -> str:
-        """The config without `run.output_dir` and `run.name`, for config.yaml and --print_config."""
+        """The config for config.yaml and --print_config, without `run.output_dir`, `.name` and `.overwrite`."""
         import yaml
 
-        data = self.model_dump(mode="json", exclude={"run": {"output_dir", "name"}})
+        data = self.model_dump(mode="json", exclude={"run": {"output_dir", "name", "overwrite"}})
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 

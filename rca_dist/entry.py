@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 from rca_dist.errors import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USER, Stopped, UserError
@@ -15,18 +16,24 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     stop alike, since a launcher would make a traceback of its own and the code 1 out of anything else.
     """
     set_up_log()
-    main_rank = os.environ.get("RANK", "0") == "0"
+    rank = os.environ.get("RANK", "0")
+    main_rank = rank == "0"
+    _leave_pid(rank)
     try:
         code = work(sys.argv[1:] if argv is None else argv)
     except UserError as error:
         if main_rank:
-            print(f"{program}: {error}", file=sys.stderr)
+            # Under `rca-dist train` it is that program's message.
+            print(f"{'rca-dist' if 'RCA_EXIT_FILE' in os.environ else program}: {error}", file=sys.stderr)
         code = EXIT_USER
     except Stopped as stop:
         if main_rank:
             print(f"{program}: {stop}; start it again to go on", file=sys.stderr)
         code = EXIT_STOPPED
     except KeyboardInterrupt:
+        code = EXIT_FAILED
+    except Exception:
+        traceback.print_exc()
         code = EXIT_FAILED
     exit_file = os.environ.get("RCA_EXIT_FILE")
     if exit_file and main_rank:
@@ -35,6 +42,14 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     if exit_file or (code == EXIT_STOPPED and under_launcher()):
         return EXIT_OK if code in (EXIT_USER, EXIT_STOPPED) else code
     return code
+
+
+def _leave_pid(rank: str) -> None:
+    # Beside the exit file, for the signals that `rca-dist train` hands on.
+    exit_file = os.environ.get("RCA_EXIT_FILE")
+    if exit_file:
+        with open(os.path.join(os.path.dirname(exit_file), f"pid-{rank}"), "w", encoding="ascii") as handle:  # noqa: PTH118, PTH120, PTH123
+            handle.write(str(os.getpid()))
 
 
 def under_launcher() -> bool:

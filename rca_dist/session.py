@@ -41,6 +41,7 @@ class Session:
         self.distributed = distributed
         self.checkpoints = Checkpoints(self.run.path / "checkpoints", distributed, keep_last=config.checkpoint.keep_last)
         self.tracker: Tracker | NullTracker = NullTracker()
+        self.stop_requested = StopRequest().install()
         self.trainer: Trainer | None = None
         self.resume_from: Path | None = None
 
@@ -51,7 +52,7 @@ class Session:
         self.distributed.on_main(lambda: self._open_on_main(adapter, datasets, step))
         return {
             "log_row": self.tracker.log, "checkpoints": self.checkpoints,
-            "stop_requested": StopRequest().install(),
+            "stop_requested": self.stop_requested,
         }  # fmt: skip
 
     def _continues(self) -> bool:
@@ -117,7 +118,7 @@ class Session:
         try:
             yield
         except BaseException as error:
-            if self.distributed.is_main:
+            if self.distributed.is_main and self.run.lock is not None:
                 stopped = isinstance(error, Stopped)
                 self.run.end(
                     INTERRUPTED if stopped else FAILED,
@@ -125,6 +126,8 @@ class Session:
                 )
                 self.tracker.finish(0 if stopped else 1)
             raise
+        # After the last collective: on a dead network this may take its time.
+        self.tracker.finish(0)
         self.distributed.close()
 
     def save_model(self, adapter: HFModelAdapter) -> None:
@@ -166,7 +169,6 @@ class Session:
             if cell[part] is not None
         }
         self.tracker.summary(scores)
-        self.tracker.finish(0)
         log.info("finished in %s", duration(wall_seconds))
         print_outcome(self.run.path)
 

@@ -32,23 +32,21 @@ def main(argv: list[str]) -> int:
     began = time.perf_counter()
     dist = Distributed(precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds)
     prepared = dist.main_first(lambda: wiring.preflight(config))
-    if prepared.run.status == "finished" and not config.run.overwrite and not command.dry_run:
+    if not command.dry_run and dist.on_main(lambda: prepared.run.status == "finished" and not config.run.overwrite):
         return Session.already_finished(prepared.run, dist)
+    session = Session(config, prepared, dist)
     set_seed(config.run.seed)
     adapter = wiring.build_adapter(config, prepared.tickets, dist)
     datasets = wiring.build_datasets(config, prepared.tickets, adapter, prepared.cache, dist)
-    evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, dist)
-
-    session = Session(config, prepared, dist)
-    parts = session.open(adapter, datasets) if not command.dry_run else {}
-    trainer = wiring.build_trainer(
-        config, adapter, datasets["train"], dist, evaluate=lambda: evaluator.loss("validation"), **parts
-    )
+    evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, dist, session.stop_requested)
     if command.dry_run:
-        return session.dry_run(trainer)
+        return session.dry_run(wiring.build_trainer(config, adapter, datasets["train"], dist))
     with session.guarded():
+        parts = session.open(adapter, datasets) | {"evaluate": lambda: evaluator.loss("validation")}
+        trainer = wiring.build_trainer(config, adapter, datasets["train"], dist, **parts)
         session.resume(trainer)
         trainer.fit()
+        trainer.release()
         session.save_model(adapter)
         results = {str(split): evaluator.eval_split(split) for split in config.eval.splits}
         session.write_results(results, evaluator, wall_seconds=time.perf_counter() - began)

@@ -3,6 +3,7 @@
 `preflight` needs no torch: `rca-dist train` runs it before any process is launched, and every job runs it again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,13 +98,14 @@ def build_adapter(config: Config, table: "TicketTable", distributed: "Distribute
 
     train = table.rows("train")
     model = config.model
-    return HFModelAdapter.load(
-        model.name_or_path,
-        revision=model.revision, trust_remote_code=model.trust_remote_code,
-        attn_implementation=model.attn_implementation, dropout=config.train.dropout, seed=config.run.seed,
-        texts=[*train["prompt"], *train["answer"], config.prompt.template.replace("{ticket}", "")],
-        once=distributed.on_main,
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "revision": model.revision, "trust_remote_code": model.trust_remote_code,
+        "attn_implementation": model.attn_implementation, "dropout": config.train.dropout, "seed": config.run.seed,
+    }  # fmt: skip
+    if model.name_or_path.startswith("builtin:"):
+        texts = [*train["prompt"], *train["answer"], config.prompt.template.replace("{ticket}", "")]
+        return HFModelAdapter.load(model.name_or_path, texts=texts, once=distributed.on_main, **options)
+    return distributed.together(lambda: HFModelAdapter.load(model.name_or_path, **options))
 
 
 def build_datasets(
@@ -112,15 +114,20 @@ def build_datasets(
     """Encoded tickets of every split; encoded by rank 0, opened from the cache by the others."""
     from rca_dist.tokens.encode import RCADataset
 
-    def encode(split: str) -> RCADataset:
+    def encode(split: str, answer_room: int | None) -> RCADataset:
         rows = table.rows(split)
         return RCADataset.from_tickets(
             rows["id"].tolist(), rows["prompt"].tolist(), rows["answer"].tolist(), adapter.tokenizer,
             eos_id=adapter.eos_id, pad_id=adapter.pad_id, template=config.prompt.template,
-            max_length=min(config.train.max_length, adapter.max_length), cache_dir=cache,
+            max_length=min(config.train.max_length, adapter.max_length), answer_room=answer_room,
+            context=min(adapter.max_length, 1 << 20), cache_dir=cache,
         )  # fmt: skip
 
-    return distributed.main_first(lambda: {split: encode(split) for split in SPLITS})
+    def encode_all() -> dict[str, RCADataset]:
+        train = encode("train", None)
+        return {"train": train} | {split: encode(split, train.answer_room) for split in SPLITS[1:]}
+
+    return distributed.main_first(encode_all)
 
 
 def build_evaluator(
@@ -129,6 +136,7 @@ def build_evaluator(
     adapter: "HFModelAdapter",
     datasets: dict[str, "RCADataset"],
     distributed: "Distributed",
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> "Evaluator":
     """The evaluator of a run; its base model is loaded again when it is needed."""
     from rca_dist.evaluation.evaluator import Evaluator
@@ -139,7 +147,7 @@ def build_evaluator(
         distributed=distributed, load_base=lambda: build_adapter(config, table, distributed),
         systems=settings.systems, primary_metric=settings.primary_metric, max_new_tokens=settings.max_new_tokens,
         max_tickets=settings.max_tickets, batch_tokens=settings.batch_tokens, precision=settings.precision,
-        bootstrap_samples=settings.bootstrap_samples, seed=config.split.seed,
+        bootstrap_samples=settings.bootstrap_samples, seed=config.split.seed, stop_requested=stop_requested,
     )  # fmt: skip
 
 

@@ -37,10 +37,23 @@ CASES = {
     "unknown key": (text(GOOD), ["--train.lerning_rate=1"], ["did you mean train.learning_rate"]),
     "negative length": (text(GOOD), ["--train.max_length=-5"], ["train.max_length=-5", "greater"]),
     "model folder": (text(GOOD), ["--model.name_or_path=./no/such/model"], ["model.name_or_path=./no/such/model", "no such folder"]),
+    "hub model": (text(GOOD), ["--model.name_or_path=no-org/no-model"], ["no-org/no-model", "without internet"]),
+    "two answers of two ranks": (repeat("id,title,close_notes,resolution", "T{n},printer {n} is down again,we replaced the cable of printer {n} today,"
+                                        "the cable {n} was damaged by a chair", 30), [], ["close_notes", "resolution", "--data.columns.answer="]),
     "wandb key": (text(GOOD), ["--tracking.wandb=online"], ["wandb login"]),
 }  # fmt: skip
+
+
+def broken_model(path):
+    """A folder that looks like a model until it is loaded."""
+    path.write_text(GOOD)
+    folder = path.with_name("model")
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+
+
 LAUNCHED = {
-    "hub model": (text(GOOD), ["--model.name_or_path=no-org/no-model"], ["no-org/no-model", "without internet"]),
+    "damaged model": (broken_model, ["--model.name_or_path=./model"], ["./model", "cannot be loaded"]),
     "window too short": (text(GOOD), ["--train.max_length=17", "--prompt.template=" + "a long header " * 9 + "{ticket}"], ["train.max_length=17"]),
 }  # fmt: skip
 
@@ -80,7 +93,7 @@ def test_one_message_from_a_launched_job(tmp_path, case, processes):
         pytest.skip("the same path as the missing model with two processes")
     make, arguments, parts = LAUNCHED[case]
     done, _, runs = attempt(tmp_path, make, arguments, ["-m", "rca_dist.cli", "train", "--num_processes", processes])
-    check(done, parts, "train.py: ")
+    check(done, parts, "rca-dist: ")
     assert runs <= {".cache"}
 
 

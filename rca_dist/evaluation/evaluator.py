@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rca_dist.errors import Stopped
 from rca_dist.evaluation.baselines import Nearest
 from rca_dist.evaluation.generation import answer_limit, generate_all
 from rca_dist.evaluation.results import SystemScores, split_results, strongest
@@ -67,6 +68,7 @@ class Evaluator:
         precision: str = "auto",
         bootstrap_samples: int = 1000,
         seed: int = 0,
+        stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         self.adapter = adapter
         self.tickets = tickets
@@ -81,7 +83,11 @@ class Evaluator:
         self.precision = ("fp32" if on_cpu else distributed.precision) if precision == "auto" else precision
         self.bootstrap_samples = bootstrap_samples
         self.seed = seed
-        self.max_new_tokens = max_new_tokens or answer_limit(datasets["train"].counts)
+        # The same limit for every ticket, so that no answer depends on which others share its batch.
+        longest_prompt = max((int(d.encoded.prompt_lengths.max()) for d in datasets.values() if len(d)), default=0)
+        wanted = max_new_tokens or answer_limit(datasets["train"].counts)
+        self.max_new_tokens = max(1, min(wanted, adapter.max_length - longest_prompt))
+        self.stop_requested = stop_requested
         self._base: HFModelAdapter | None = None
         self._nearest: Nearest | None = None
         self._answers: dict[tuple[str, str, int], Answers] = {}
@@ -100,6 +106,8 @@ class Evaluator:
     def eval_split(self, split: str = "test") -> dict[str, Any]:
         """One split of results.json for all systems, paired differences and verdict included. Collective."""
         indices = self._indices(split, self.max_tickets)
+        if self.distributed.is_main and len(indices) < len(self.datasets[split]):
+            log.warning("eval.max_tickets: %d of %d %s tickets are scored", len(indices), len(self.datasets[split]), split)
         groups = self.tickets.rows(split)["group"].to_numpy()[indices]
         scores = [self._scores(name, split, self.max_tickets) for name in self.systems]
         result = split_results(
@@ -107,6 +115,7 @@ class Evaluator:
             templated=bool(self.tickets.facts.get("split", {}).get("templated", False)),
             samples=self.bootstrap_samples, seed=self.seed,
         )  # fmt: skip
+        result["tickets_in_split"] = len(self.datasets[split])
         result["answer_limit"] = self.max_new_tokens
         result["at_limit"] = {
             name: self.answers(name, split, self.max_tickets).at_limit for name in self.systems if name in LANGUAGE_MODELS
@@ -147,6 +156,8 @@ class Evaluator:
         indices = self._indices(split, limit)
         key = (system, split, len(indices))
         if key not in self._answers:
+            if self.distributed.any_rank(self.stop_requested()):
+                raise Stopped("stopped on request during the evaluation")
             began = time.perf_counter()
             self._answers[key] = self._compute(system, split, indices)
             if self.distributed.is_main:
@@ -184,7 +195,8 @@ class Evaluator:
         answers = self.answers(system, split, limit)
         values = score(answers.texts, self.tickets.rows(split)["answer"].iloc[indices].tolist())
         bleu = values.pop("bleu", None)
-        sizes = self._answer_bytes(split, indices) if answers.nll is not None else None
+        # The oracle's NLL is that of the whole answer, a language model's that of the part it was given.
+        sizes = self._answer_bytes(split, indices, whole=system == "oracle") if answers.nll is not None else None
         return SystemScores(system, values, answers.nll, answers.tokens, answers.correct, sizes, bleu)
 
     def _indices(self, split: str, limit: int | None) -> np.ndarray:
@@ -196,14 +208,14 @@ class Evaluator:
         ranked = sorted(range(total), key=lambda n: hashlib.sha256(f"{self.seed}:{ids[n]}".encode()).digest())
         return np.sort(np.asarray(ranked[:limit]))
 
-    def _answer_bytes(self, split: str, indices: np.ndarray) -> np.ndarray:
+    def _answer_bytes(self, split: str, indices: np.ndarray, *, whole: bool = False) -> np.ndarray:
         """UTF-8 bytes of each answer as far as it is scored: of the kept part where `max_length` cut it."""
         dataset, texts = self.datasets[split], self.tickets.rows(split)["answer"].iloc[indices]
-        sizes = [
-            len((self.adapter.decode(dataset.answer_ids(n).tolist()) if dataset.encoded.cut[n, 1] else text).encode())
+        kept = [
+            self.adapter.decode(dataset.answer_ids(n).tolist()) if dataset.encoded.cut[n, 1] and not whole else text
             for n, text in zip(indices, texts, strict=True)
         ]
-        return np.asarray(sizes, dtype=np.int64)
+        return np.asarray([len(text.encode()) for text in kept], dtype=np.int64)
 
     @torch.no_grad()
     def _nll(self, adapter: HFModelAdapter, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -52,5 +52,5 @@ def _batches(lengths: Sequence[int], new_tokens: int, batch_tokens: int) -> list
 
 
 def answer_limit(supervised: np.ndarray, ceiling: int = 512) -> int:
-    """Limit of new tokens from the training answers' token counts (EOS included): the longest one, at most `ceiling`."""
-    return int(min(ceiling, max(1, supervised.max()))) if len(supervised) else ceiling
+    """Limit of new tokens from the training answers' token counts (EOS included): 99 % of them fit, at most `ceiling`."""
+    return int(min(ceiling, max(1, np.percentile(supervised, 99, method="higher")))) if len(supervised) else ceiling

@@ -6,16 +6,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from transformers import GenerationConfig
 
 from rca_dist.errors import UserError
 from rca_dist.model import builtin, names
 from rca_dist.model.loss import causal_lm_step
-from rca_dist.model.parameters import decay_groups, set_dropout
-
-OFFLINE_HELP = (
-    "Check the name. On a machine without internet, download it elsewhere (`hf download NAME --local-dir FOLDER`), copy the "
-    "folder here and give its path; or use builtin:tiny"
-)
+from rca_dist.model.parameters import decay_groups, set_config_dropout, set_dropout
 
 
 class HFModelAdapter:
@@ -59,7 +55,9 @@ class HFModelAdapter:
             tokenizer = builtin.wrap_tokenizer(once(lambda: builtin.train_tokenizer(texts, size)), size)
             model = builtin.build_model(size, tokenizer, seed=seed, attn_implementation=attn_implementation)
         else:
-            model, tokenizer = _from_pretrained(name_or_path, revision, trust_remote_code, attn_implementation)
+            options = {"revision": revision, "trust_remote_code": trust_remote_code}
+            model, tokenizer = _from_pretrained(name_or_path, options, attn_implementation, dropout)
+            check_fit(model, tokenizer, name_or_path)
         set_dropout(model, dropout)
         return cls(model, tokenizer, name=name_or_path)
 
@@ -75,17 +73,22 @@ class HFModelAdapter:
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.as_tensor(prompt, dtype=torch.long)
             mask[row, width - len(prompt) :] = 1
-        with torch.inference_mode():
-            out = model.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                eos_token_id=self.eos_ids,
-                pad_token_id=self.pad_id,
-                use_cache=True,
-            )
+        # A checkpoint's own settings (repetition penalties and the like) would be merged into ours.
+        own, model.generation_config = model.generation_config, GenerationConfig()
+        try:
+            with torch.inference_mode():
+                out = model.generate(
+                    input_ids=ids.to(device),
+                    attention_mask=mask.to(device),
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    num_beams=1,
+                    eos_token_id=self.eos_ids,
+                    pad_token_id=self.pad_id,
+                    use_cache=True,
+                )
+        finally:
+            model.generation_config = own
         return [self._until_eos(row) for row in out[:, width:].tolist()]
 
     def _until_eos(self, ids: list[int]) -> list[int]:
@@ -113,6 +116,26 @@ class HFModelAdapter:
         self.tokenizer.save_pretrained(folder)
 
 
+def check_fit(model: Any, tokenizer: Any, name: str) -> None:
+    """Refuse a model that looks ahead, or whose tokenizer makes ids that it does not have. Raises: UserError."""
+    rows = model.get_input_embeddings().num_embeddings
+    if (largest := max(tokenizer.get_vocab().values())) >= rows:
+        raise UserError(
+            f"model.name_or_path={name}: its tokenizer makes ids up to {largest} but the model has {rows} embeddings; "
+            "the two do not belong together"
+        )
+    ids = torch.arange(8)[None] % rows
+    changed = ids.clone()
+    changed[0, -3:] = (changed[0, -3:] + 1) % rows
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        first, second = (model(input_ids=x, use_cache=False).logits[0, :5] for x in (ids, changed))
+    model.train(was_training)
+    if not torch.allclose(first, second, rtol=1e-4, atol=1e-4):
+        raise UserError(f"model.name_or_path={name}: its tokens see what comes after them, so it is no causal language model")
+
+
 def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
     ids = [tokenizer.eos_token_id]
     for source in (getattr(model, "generation_config", None), model.config):
@@ -124,17 +147,18 @@ def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
     return found
 
 
-def _from_pretrained(name: str, revision: str | None, remote_code: bool, attention: str | None) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def _from_pretrained(name: str, options: dict[str, Any], attention: str | None, dropout: float) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     names.check(name)
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        if attention:
-            options["attn_implementation"] = attention
+        config = AutoConfig.from_pretrained(name, **options)
+        set_config_dropout(config, dropout)
+        options = options | {"config": config} | ({"attn_implementation": attention} if attention else {})
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True, **options)
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {OFFLINE_HELP}.") from error
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        first = " ".join(str(error).split())[:300] or type(error).__name__
+        advice = "The folder is damaged or incomplete; save or download it again" if Path(name).is_dir() else names.OFFLINE_HELP
+        raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {advice}.") from error
     return model, tokenizer

@@ -1,9 +1,18 @@
-"""What can be said about a model's name without torch, without loading and without the network."""
+"""What can be said about a model's name without torch and without loading it."""
 
+import logging
 import os
+import re
+import socket
 from pathlib import Path
+from urllib.parse import urlparse
 
 from rca_dist.errors import UserError
+
+OFFLINE_HELP = (
+    "Check the name. On a machine without internet, download it elsewhere (`hf download NAME --local-dir FOLDER`), "
+    "copy the folder here and give its path; or use builtin:tiny"
+)
 
 
 def check(name: str) -> None:
@@ -29,3 +38,28 @@ def check(name: str) -> None:
             f"model.name_or_path={name}: {kind}; give a folder written by save_pretrained, a hub name such as "
             "org/model, or builtin:tiny"
         )
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", name):
+        raise UserError(f"model.name_or_path={name}: no folder of that name, and hub names look like org/model")
+    _check_hub(name)
+
+
+def _check_hub(name: str) -> None:
+    """Refuse a hub name that is neither in the local cache nor can be asked for, in seconds instead of a minute of retries."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    if constants.HF_HUB_OFFLINE:
+        raise UserError(f"model.name_or_path={name}: not in the local cache, and HF_HUB_OFFLINE is set. {OFFLINE_HELP}.")
+    if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return  # only the proxy knows
+    address = urlparse(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"model.name_or_path={name}: not in the local cache, and {address.hostname} is out of reach ({error}). "
+            f"{OFFLINE_HELP}."
+        ) from None

@@ -22,7 +22,14 @@ def set_dropout(model: torch.nn.Module, rate: float) -> None:
             module.p = rate
         if isinstance(getattr(module, "attention_dropout", None), float):
             module.attention_dropout = rate  # type: ignore[assignment]
-    config = getattr(model, "config", None)
-    for key, value in list(vars(config).items()) if config is not None else []:
-        if isinstance(value, float) and (key.endswith("dropout") or key.endswith("pdrop")):
+    if getattr(model, "config", None) is not None:
+        set_config_dropout(model.config, rate)
+
+
+def set_config_dropout(config: Any, rate: float) -> None:
+    """Set every dropout rate of a model's config, nested ones too: some networks read it only when they are built."""
+    for key, value in list(vars(config).items()):
+        if isinstance(value, int | float) and not isinstance(value, bool) and key.endswith(("dropout", "pdrop", "dropout_p")):
             setattr(config, key, rate)
+        elif hasattr(value, "to_dict") and hasattr(value, "model_type"):
+            set_config_dropout(value, rate)

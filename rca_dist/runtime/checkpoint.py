@@ -16,7 +16,7 @@ import torch
 
 from rca_dist.errors import UserError
 from rca_dist.runtime.distributed import Distributed
-from rca_dist.runtime.files import read_json, write_json, write_text
+from rca_dist.runtime.files import read_json, sync_folder, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -39,17 +39,18 @@ class Checkpoints:
         target = self.folder / f"step-{step:06d}"
         aside = self.folder / f"step-{step:06d}.tmp"
         dist.on_main(lambda: _fresh(aside))
-        torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
-        written = [f"rng-{dist.rank}.pt"]
-        if dist.is_main:
-            _save_tensors(model.state_dict(), aside / "model.safetensors")
-            torch.save(optimizer.state_dict(), aside / "optimizer.pt")
-            written += ["model.safetensors", "optimizer.pt"]
-        files = {
-            name: facts_of
-            for part in dist.gather({n: _file_facts(aside / n) for n in written})
-            for name, facts_of in part.items()
-        }
+
+        def write() -> dict[str, Any]:
+            torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
+            written = [f"rng-{dist.rank}.pt"]
+            if dist.is_main:
+                _save_tensors(model.state_dict(), aside / "model.safetensors")
+                torch.save(optimizer.state_dict(), aside / "optimizer.pt")
+                written += ["model.safetensors", "optimizer.pt"]
+            return {name: _file_facts(aside / name) for name in written}
+
+        mine = dist.together(write)
+        files = {name: facts_of for part in dist.gather(mine) for name, facts_of in part.items()}
         dist.on_main(
             lambda: self._publish(aside, target, {"step": step, "world_size": dist.world_size, **facts, "files": files})
         )
@@ -57,16 +58,19 @@ class Checkpoints:
 
     def _publish(self, aside: Path, target: Path, manifest: dict[str, Any]) -> None:
         write_json(aside / "manifest.json", manifest)
+        sync_folder(aside)
         if target.exists():
             shutil.rmtree(target)
         aside.replace(target)
         write_text(self.folder / "latest", target.name + "\n")
+        sync_folder(self.folder)
         for old in self.complete()[: -self.keep_last]:
             shutil.rmtree(old)
 
     def complete(self) -> list[Path]:
         """Directories that have their final name, oldest first (not verified)."""
-        return sorted(path for path in self.folder.glob("step-??????*") if path.is_dir() and path.suffix != ".tmp")
+        found = [path for path in self.folder.glob("step-*") if path.is_dir() and path.name[5:].isdigit()]
+        return sorted(found, key=lambda path: int(path.name[5:]))
 
     def newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest checkpoint whose files match its manifest, with the manifest; None when there is no checkpoint.
@@ -76,6 +80,8 @@ class Checkpoints:
         return self.distributed.on_main(self._newest_valid)
 
     def _newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
+        for leftover in self.folder.glob("step-*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
         found = self.complete()
         for path in reversed(found):
             manifest = read_json(path / "manifest.json")

@@ -50,7 +50,8 @@ class Distributed:
         self.world_size: int = self.accelerator.num_processes
         self.local_rank: int = self.accelerator.local_process_index
         self.is_main = self.rank == 0
-        self.device: torch.device = self.accelerator.device
+        # Accelerate numbers CPU devices by rank, and torch.load knows no "cpu:1".
+        self.device: torch.device = torch.device("cpu") if on_cpu else self.accelerator.device
         self.backend = "ddp" if self.world_size > 1 else "no"
         self.precision = resolve_precision(precision, self.device)
         expected = int(os.environ.get("WORLD_SIZE", "1"))
@@ -94,11 +95,31 @@ class Distributed:
             raise UserError(outcome[1][1])
         raise error if error is not None else RuntimeError(f"rank 0 failed: {outcome[1][1]}")
 
+    def together(self, work: Callable[[], T]) -> T:
+        """Run `work` on every rank, each keeping its own result. Collective: no rank goes on alone when another failed.
+
+        Raises: on every rank the first rank's UserError; for other errors the rank's own, RuntimeError on the others.
+        """
+        result: list[T] = []
+        error: Exception | None = None
+        try:
+            result.append(work())
+        except Exception as caught:
+            error = caught
+        texts = [(isinstance(error, UserError), f"{error}" or type(error).__name__) if error else None]
+        failures = [(rank, *text) for rank, (text,) in enumerate(self.gather(texts)) if text]
+        if not failures:
+            return result[0]
+        rank, is_users, text = failures[0]
+        if is_users:
+            raise UserError(text if rank == 0 or self.world_size == 1 else f"{text} (seen by rank {rank})")
+        raise error if error is not None else RuntimeError(f"rank {rank} failed: {text}")
+
     def main_first(self, work: Callable[[], T]) -> T:
         """Run `work` on rank 0, then on the other ranks, each keeping its own result: for what leaves a cache. Collective."""
         done: list[T] = []
         self.on_main(lambda: done.append(work()))
-        return done[0] if done else work()
+        return self.together(lambda: done[0] if done else work())
 
     def barrier(self) -> None:
         """Wait for all ranks. Collective."""
@@ -125,12 +146,12 @@ class Distributed:
         return parts
 
     def prepare(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Move to the device and wrap for gradient exchange. Use `unwrap` to get the plain module back."""
-        return self.accelerator.prepare_model(model)
-
-    def unwrap(self, model: torch.nn.Module) -> torch.nn.Module:
-        """The plain module under the wrapper."""
-        return model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
+        """Move to the device and give all ranks rank 0's weights. Collective."""
+        model.to(self.device)
+        if self.world_size > 1:
+            for tensor in (*model.parameters(), *model.buffers()):
+                torch.distributed.broadcast(tensor.detach(), src=0)
+        return model
 
     def to_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Tensors of a micro-batch on this rank's device; copies overlap with compute on a GPU."""
@@ -144,19 +165,26 @@ class Distributed:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     def backward(self, loss_sum: torch.Tensor, total: int) -> None:
-        """Add this micro-batch's share of the gradient of (sum of all ranks' losses / `total`).
+        """Add this micro-batch's share of the gradient of (sum of all ranks' losses / `total`). Local.
 
-        This is the only place that scales a gradient: data parallel averages over ranks, while the step wants the sum of all
-        ranks' loss sums over the step's token count, hence world_size / total.
+        This is the only place that scales a gradient. `exchange` adds up what the ranks have, so nothing else divides.
         """
-        (loss_sum * (self.world_size / total)).backward()
+        (loss_sum / total).backward()
 
-    def exchange(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager[Any]:
-        """Around forward and backward of a micro-batch: ranks exchange gradients on a step's last one only.
+    def exchange(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Sum the gradients over ranks, once per step. Collective.
 
-        Set explicitly: Accelerate's own flag guesses from the data loader and is wrong after prefetching.
+        Flat buckets in the order of `parameters`, so that the order of additions is the same in every step and every start:
+        a wrapper that rebuilds its buckets after the first step makes a resumed run differ by rounding.
         """
-        return contextlib.nullcontext() if last else self.accelerator.no_sync(model)
+        if self.world_size == 1:
+            return
+        for bucket in _buckets([p for p in parameters if p.requires_grad]):
+            grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in bucket]
+            flat = torch.cat([grad.reshape(-1) for grad in grads])
+            torch.distributed.all_reduce(flat)
+            for p, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
+                p.grad = part.view_as(p)
 
     def same_everywhere(self, value: float, what: str) -> None:
         """Stop when ranks disagree on `value`. Collective. Raises: RuntimeError on every rank."""
@@ -170,6 +198,19 @@ class Distributed:
         """Leave the process group."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _buckets(parameters: list[torch.nn.Parameter], most: int = 1 << 25) -> list[list[torch.nn.Parameter]]:
+    """Consecutive parameters of one type, at most `most` elements together unless one is larger."""
+    buckets: list[list[torch.nn.Parameter]] = []
+    size = 0
+    for p in parameters:
+        if not buckets or size + p.numel() > most or p.dtype != buckets[-1][0].dtype:
+            buckets.append([])
+            size = 0
+        buckets[-1].append(p)
+        size += p.numel()
+    return buckets
 
 
 def _has_mps() -> bool:

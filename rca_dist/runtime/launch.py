@@ -3,6 +3,7 @@
 `python -m rca_dist.runtime.launch ARGS` is `accelerate launch ARGS` whose own traceback is one line.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -24,13 +25,22 @@ def launch(script: Path, arguments: list[str], *, config_file: str | None, num_p
         exit_file = Path(folder) / "exit"
         command = [sys.executable, "-m", "rca_dist.runtime.launch", "--quiet"]
         command += launcher_options(config_file, num_processes)
-        environment = os.environ | {"RCA_EXIT_FILE": str(exit_file), "PET_SIGNALS_TO_HANDLE": "SIGINT"}
+        environment = os.environ | {
+            "RCA_EXIT_FILE": str(exit_file),
+            "RCA_STOP_FILE": str(Path(folder) / "stop"),
+            "PET_SIGNALS_TO_HANDLE": "SIGINT",
+        }
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // (num_processes or max(1, gpus())))))
-        code = _supervise([*command, str(script), *arguments], environment)
+        code = _supervise([*command, str(script), *arguments], environment, Path(folder))
         try:
             return int(exit_file.read_text())
         except (OSError, ValueError):
-            return 1 if code else 0
+            message = (
+                "rca-dist: the job ended before it could say why (killed, perhaps for memory: then lower "
+                "train.max_tokens_per_micro_batch); start it again to go on from its last checkpoint"
+            )
+            print(message, file=sys.stderr)
+            return code or 1
 
 
 def launcher_options(config_file: str | None, num_processes: int | None) -> list[str]:
@@ -67,19 +77,30 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _supervise(command: list[str], environment: dict[str, str]) -> int:
-    """Run a child in a process group of its own and hand signals on to all of it; the launcher itself ignores them."""
+def _supervise(command: list[str], environment: dict[str, str], folder: Path) -> int:
+    """Run the launcher and hand requests to stop on to the workers, whose process ids lie in `folder`.
+
+    torchrun puts each worker into a session of its own, so a signal to the launcher's group would not reach them.
+    The first request also leaves the file `stop`, for workers that have not started yet; the third kills everything.
+    """
     received: list[int] = []
     child: subprocess.Popen[bytes] | None = None
 
+    def workers(number: int) -> None:
+        for entry in folder.glob("pid-*"):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int(entry.read_text()), number)
+
     def forward(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        # Workers save and leave on the first request, and leave at once on the second.
-        if child is not None:
-            os.killpg(child.pid, signal.SIGTERM if len(received) < 3 else signal.SIGKILL)
+        (folder / "stop").touch()
+        workers(signal.SIGTERM if len(received) < 3 else signal.SIGKILL)
+        if child is not None and len(received) >= 3:
+            os.killpg(child.pid, signal.SIGKILL)
 
     numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1]
-    before = {number: signal.signal(number, forward) for number in numbers}
+    # What nohup and the like have set to be ignored stays ignored.
+    before = {n: signal.signal(n, forward) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
     try:
         child = subprocess.Popen(command, env=environment, start_new_session=True)
         return child.wait()

@@ -2,16 +2,25 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 from types import FrameType
 
 SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")
+SAME_REQUEST = 3.0
 
 
 class StopRequest:
-    """Set by SIGTERM, SIGINT or SIGUSR1; a second signal ends the process at once."""
+    """Set by SIGTERM, SIGINT, SIGUSR1 or the file that `rca-dist train` makes when it is asked to stop.
+
+    A second request ends the process at once. Signals within SAME_REQUEST seconds are one request: Slurm and a parent
+    that forwards often deliver the same one twice.
+    """
 
     def __init__(self) -> None:
         self.received: str | None = None
+        self.at = 0.0
+        self.file = Path(os.environ["RCA_STOP_FILE"]) if "RCA_STOP_FILE" in os.environ else None
 
     def install(self) -> "StopRequest":
         """Take over the signals of this process (main thread only)."""
@@ -22,9 +31,10 @@ class StopRequest:
 
     def __call__(self) -> bool:
         """Whether this rank was asked to stop. Local: ranks agree by a reduction at a step boundary."""
-        return self.received is not None
+        return self.received is not None or (self.file is not None and self.file.exists())
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is None:
+            self.received, self.at = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self.at > SAME_REQUEST:
             os._exit(128 + number)
-        self.received = signal.Signals(number).name

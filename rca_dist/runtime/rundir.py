@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rca_dist.errors import UserError
 from rca_dist.runtime.files import read_json, write_json, write_text
@@ -30,6 +30,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.facts: dict[str, Any] = read_json(path / "run.json") or {}
+        self.lock: TextIO | None = None
 
     @property
     def status(self) -> str | None:
@@ -53,12 +54,17 @@ class RunDirectory:
 
     def begin(self, *, overwrite: bool, config_yaml: str, facts: dict[str, Any]) -> None:
         """Make the directory and mark it running. An earlier start of the same run keeps its files and id."""
-        if overwrite and self.path.exists():
-            if not self.facts:
-                raise UserError(f"run.output_dir={self.path}: holds no run of ours, so --run.overwrite leaves it alone")
-            shutil.rmtree(self.path)
-            self.facts = {}
+        if overwrite and self.path.exists() and any(self.path.iterdir()) and not self.facts:
+            raise UserError(f"run.output_dir={self.path}: holds no run of ours, so --run.overwrite leaves it alone")
         self.path.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        if overwrite:
+            for old in (p for p in self.path.iterdir() if p.name != ".lock"):
+                if old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
+                else:
+                    old.unlink()
+            self.facts = {}
         starts = int(self.facts.get("starts", 0)) + 1
         self.facts = {"created_at": now(), **self.facts, **facts, "status": RUNNING, "starts": starts}
         self.facts |= {"versions": versions(), "commit": commit()}
@@ -66,14 +72,38 @@ class RunDirectory:
         write_text(self.path / "config.yaml", config_yaml)
         self.save()
 
+    def _lock(self) -> None:
+        """Hold the directory until this process ends. Raises: UserError when another start holds it."""
+        try:
+            import fcntl
+        except ImportError:
+            return
+        lock = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"run.output_dir={self.path}: another start of this run is at work there; wait for it or stop it"
+            ) from None
+        except OSError:
+            pass  # some network file systems know no locks
+        self.lock = lock
+
     def save(self, **facts: Any) -> None:
         """Update run.json at once."""
         self.facts |= facts
         write_json(self.path / "run.json", self.facts)
 
     def end(self, status: str, **facts: Any) -> None:
-        """Mark how the run ended."""
+        """Mark how the run ended and let go of the directory."""
         self.save(status=status, finished_at=now(), **facts)
+        self.release()
+
+    def release(self) -> None:
+        """Let another start have the directory; the end of the process does so too."""
+        if self.lock is not None:
+            self.lock.close()
+            self.lock = None
 
 
 def now() -> str:

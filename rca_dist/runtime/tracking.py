@@ -95,6 +95,7 @@ class WandbTracker(NullTracker):
             symlink=False,
             init_timeout=20,
             x_service_wait=30,
+            finish_timeout=60,
         )
         options: dict[str, Any] = {
             "id": run_id, "resume": "allow", "dir": str(folder), "project": project, "entity": entity, "group": group,

@@ -54,13 +54,16 @@ def choose_answer(table: Columns, prompt: Sequence[str], notes: list[str]) -> st
         refused += [column for column in candidates if column not in texts]
         if not texts:
             continue
+        if rank == 0:
+            # "Resolution notes" beside a "Root cause" that is text: both could be meant, and only the user knows.
+            texts += [column for column in tiers[1] if holds_text(table[column])]
         # The same content under two names is no choice to make.
         if len(texts) > 1 and any(table[column] != table[texts[0]] for column in texts):
             raise UserError(_two_candidates(table, texts))
         notes += [_passed_over(table, column, texts[0]) for column in refused]
         others = [column for later in tiers[rank + 1 :] for column in later if holds_text(table[column])]
         if others:
-            notes.append(f"answer: {texts[0]!r}; {_listed(others)} also hold text; change it with {_FLAG}.")
+            notes.append(f"answer: {texts[0]!r}; {_listed(others)} hold text too; change it with {_FLAG}.")
         return texts[0]
     raise UserError(_no_candidate(table, prompt, refused + empty))
 

@@ -24,7 +24,7 @@ _BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_ACCENTED_WORD = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7f][^\W\d_]*")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,6 @@ def _by_statistics(data: bytes, name: str) -> tuple[str, str]:
 
 def _preview(text: str, most: int = 8) -> list[str]:
     # Words that begin with a small letter come first: capitalised ones are more often people's names.
-    counts = Counter(_ACCENTED_WORD.findall(text[:500_000]))
+    counts = Counter(word for word in _WORD.findall(text[:500_000]) if len(word) <= 40 and not word.isascii())
     ranked = sorted(counts, key=lambda word: (word[:1].isupper(), -counts[word], word))
     return ranked[:most]

@@ -4,32 +4,18 @@ An example is `[BOS] header ticket footer answer EOS`. The answer and EOS are su
 answer are encoded apart, so that generation starts from exactly the ids that training saw.
 """
 
-import hashlib
-import json
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rca_dist.errors import UserError
+from rca_dist.tokens.cache import Encoded, Limits, content_key, open_cached, write_cache
 from rca_dist.tokens.prompt import PromptFormat, encode_plain, starts_with_bos
 
 IGNORE = -100
-CODE_VERSION = 1
 CHUNK = 2000
-
-
-@dataclass
-class Encoded:
-    """Flat storage of N examples: example n is `ids[offsets[n]:offsets[n + 1]]`, its first `prompt_lengths[n]` the prompt."""
-
-    ids: np.ndarray  # (total tokens,) int32
-    offsets: np.ndarray  # (N + 1,) int64
-    prompt_lengths: np.ndarray  # (N,) int32
-    cut: np.ndarray  # (N, 2) bool: ticket text cut, answer cut
 
 
 class RCADataset:
@@ -61,21 +47,29 @@ class RCADataset:
         pad_id: int,
         template: str,
         max_length: int,
+        answer_room: int | None = None,
+        context: int | None = None,
         cache_dir: Path | None = None,
     ) -> "RCADataset":
         """Encode N tickets, or open them from `cache_dir` where the same content was encoded before.
 
+        For training leave `answer_room` out: it becomes the tokens of the longest answer (EOS included), at most half of
+        `max_length`, and no prompt is longer than what it leaves; an answer that needs more makes its own ticket give way.
+        For evaluation pass the training set's `answer_room`: prompts then do not depend on the true answers, which may reach
+        beyond `max_length` up to `context`, the model's window.
+
         Raises: UserError when `max_length` cannot hold the fixed text of the prompt, one answer token and EOS.
         """
         prompt_format = PromptFormat.from_template(template)
-        key = _content_key(prompts, answers, tokenizer, template, max_length, eos_id)
+        limits = Limits(max_length, answer_room, context or max_length)
+        key = content_key(prompts, answers, tokenizer, template, limits, eos_id)
         path = cache_dir / f"tokens-{key}.safetensors" if cache_dir else None
-        encoded = _open_cached(path, len(prompts)) if path else None
+        encoded = open_cached(path, len(prompts)) if path else None
         if encoded is None:
-            encoded = _encode(prompts, answers, tokenizer, prompt_format, max_length, eos_id)
+            encoded = _encode(prompts, answers, tokenizer, prompt_format, limits, eos_id)
             if path is not None:
-                _write_cache(path, encoded)
-                encoded = _open_cached(path, len(prompts)) or encoded
+                write_cache(path, encoded)
+                encoded = open_cached(path, len(prompts)) or encoded
         return cls(encoded, ticket_ids, eos_id=eos_id, pad_id=pad_id)
 
     def __len__(self) -> int:
@@ -97,6 +91,11 @@ class RCADataset:
     def answer_ids(self, n: int) -> np.ndarray:
         """The supervised ids, EOS last, (A,) int64."""
         return self._ids(n)[self.encoded.prompt_lengths[n] :]
+
+    @property
+    def answer_room(self) -> int:
+        """Tokens (EOS included) that every prompt leaves free for an answer."""
+        return self.encoded.answer_room
 
     @property
     def truncations(self) -> dict[str, int]:
@@ -137,98 +136,47 @@ class RCADataset:
 
 
 def _encode(
-    prompts: Sequence[str], answers: Sequence[str], tokenizer: Any, form: PromptFormat, max_length: int, eos_id: int
+    prompts: Sequence[str], answers: Sequence[str], tokenizer: Any, form: PromptFormat, limits: Limits, eos_id: int
 ) -> Encoded:
     bos = [tokenizer.bos_token_id] if starts_with_bos(tokenizer) else []
     header_ids, footer_ids = encode_plain(tokenizer, [form.header or " ", form.footer or " "])
     header, footer = bos + (header_ids if form.header else []), (footer_ids if form.footer else [])
-    fixed = len(header) + len(footer) + 1
-    if max_length < fixed + 2:
+    # An empty prompt has no position to predict the first answer token from.
+    footer = footer if header or footer else [eos_id]
+    around = len(header) + len(footer)
+    if limits.max_length < around + 3:
         raise UserError(
-            f"train.max_length={max_length} is too short: the text around the ticket alone takes {fixed} tokens; "
-            f"set it to {fixed + 64} or more"
+            f"train.max_length={limits.max_length} is too short: the text around the ticket alone takes {around} tokens; "
+            f"set it to {around + 64} or more"
         )
+    targets = [np.asarray(ids, dtype=np.int32) for part in _chunks(answers) for ids in encode_plain(tokenizer, part)]
+    training = limits.answer_room is None
+    answer_room = limits.answer_room
+    if answer_room is None:
+        answer_room = min(max(map(len, targets), default=0) + 1, limits.max_length // 2)
+    room = max(0, limits.max_length - around - answer_room)
     flat: list[np.ndarray] = []
     lengths: list[int] = []
     prompt_lengths: list[int] = []
     cut: list[tuple[bool, bool]] = []
-    for start in range(0, len(prompts), CHUNK):
-        tickets = encode_plain(tokenizer, list(prompts[start : start + CHUNK]))
-        targets = encode_plain(tokenizer, list(answers[start : start + CHUNK]))
-        for ticket, target in zip(tickets, targets, strict=True):
-            answer = target[: max_length - fixed]
-            room = max_length - fixed - len(answer)
-            prompt = header + ticket[:room] + footer
-            # An empty prompt has no position to predict the first answer token from.
-            prompt = prompt or [eos_id]
+    rest = iter(targets)
+    for texts in _chunks(prompts):
+        for ticket, target in zip(encode_plain(tokenizer, texts), rest, strict=False):
+            left = limits.max_length - around - 1 - len(target) if training else room
+            prompt = header + ticket[: max(0, min(room, left))] + footer
+            answer = target[: (limits.max_length if training else limits.context) - len(prompt) - 1]
             flat.append(np.asarray([*prompt, *answer, eos_id], dtype=np.int32))
             lengths.append(len(flat[-1]))
             prompt_lengths.append(len(prompt))
-            cut.append((len(ticket) > room, len(target) > len(answer)))
+            cut.append((len(prompt) < around + len(ticket), len(answer) < len(target)))
     return Encoded(
         ids=np.concatenate(flat) if flat else np.zeros(0, dtype=np.int32),
         offsets=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
         prompt_lengths=np.asarray(prompt_lengths, dtype=np.int32),
         cut=np.asarray(cut, dtype=bool).reshape(-1, 2),
+        answer_room=answer_room,
     )
 
 
-def tokenizer_fingerprint(tokenizer: Any) -> str:
-    """sha256 over the tokenizer's vocabulary, rules and special tokens."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    rules = backend.to_str() if backend is not None else json.dumps(sorted(tokenizer.get_vocab().items()))
-    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    return hashlib.sha256(json.dumps([rules, sorted(special.items())]).encode()).hexdigest()
-
-
-def _content_key(
-    prompts: Sequence[str], answers: Sequence[str], tokenizer: Any, template: str, max_length: int, eos_id: int
-) -> str:
-    digest = hashlib.sha256(
-        json.dumps([CODE_VERSION, tokenizer_fingerprint(tokenizer), template, max_length, eos_id, len(prompts)]).encode()
-    )
-    for text in (*prompts, *answers):
-        data = text.encode()
-        digest.update(len(data).to_bytes(8, "little"))
-        digest.update(data)
-    return digest.hexdigest()[:24]
-
-
-def _write_cache(path: Path, encoded: Encoded) -> None:
-    from safetensors.numpy import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        arrays = {"ids": encoded.ids, "offsets": encoded.offsets, "prompt_lengths": encoded.prompt_lengths}
-        save_file(arrays | {"cut": encoded.cut.astype(np.uint8)}, aside)
-        aside.chmod(0o600)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _open_cached(path: Path, expected: int) -> Encoded | None:
-    """Memory-map a cache file; None when there is none, or it is damaged or of another shape."""
-    kinds = {"I32": np.int32, "I64": np.int64, "U8": np.uint8}
-    try:
-        with path.open("rb") as handle:
-            size = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(size))
-        arrays = {}
-        for name in ("ids", "offsets", "prompt_lengths", "cut"):
-            entry = header[name]
-            begin, end = entry["data_offsets"]
-            if 8 + size + end > path.stat().st_size:
-                return None
-            shape = tuple(entry["shape"])
-            if begin == end:
-                arrays[name] = np.zeros(shape, dtype=kinds[entry["dtype"]])
-            else:
-                arrays[name] = np.memmap(path, dtype=kinds[entry["dtype"]], mode="r", offset=8 + size + begin, shape=shape)
-    except (OSError, ValueError, KeyError, OverflowError, MemoryError):
-        return None
-    offsets = np.array(arrays["offsets"])
-    if len(offsets) != expected + 1 or offsets[-1] != len(arrays["ids"]):
-        return None
-    return Encoded(arrays["ids"], offsets, np.array(arrays["prompt_lengths"]), np.array(arrays["cut"]).astype(bool))
+def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
+    return (list(texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK))

@@ -107,7 +107,7 @@ class Trainer:
         self.lr_scheduler = lr_scheduler
         self.learning_rate = learning_rate
         self.max_grad_norm = max_grad_norm
-        self.wrapped = dist.prepare(model)
+        dist.prepare(model)
         groups = optimizer_groups(weight_decay) if optimizer_groups else decay_groups(model, weight_decay)
         self.optimizer = adamw(groups, learning_rate=learning_rate, betas=betas, device=dist.device)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -125,6 +125,7 @@ class Trainer:
         self.batch_loss: torch.Tensor | None = None
         self.tokens = 0
         self.seconds = 0.0
+        self.guarded = False
 
     def add_callback(self, event: str, function: Callback) -> None:
         """Call `function(trainer)` at each `event`, one of EVENTS, after those added before."""
@@ -152,7 +153,7 @@ class Trainer:
 
         Raises: Stopped after saving, when any rank was asked to stop; FloatingPointError when the loss is not finite.
         """
-        self.wrapped.train()
+        self.model.train()
         self.fire("on_train_begin")
         self.progress.start(self.step)
         mark, tokens = time.perf_counter(), 0
@@ -166,30 +167,36 @@ class Trainer:
                 mark, tokens = time.perf_counter(), 0
             self.fire("on_step_end")
             before = time.perf_counter()
-            self._between_steps()
+            self._between_steps(step, loss_sum)
             # What evaluation and saving take is no training time.
             mark += time.perf_counter() - before
         self.progress.close()
         self.fire("on_train_end")
+
+    def release(self) -> None:
+        """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
 
     def train_step(self, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer update. Returns this rank's loss sum (float64) and the gradient norm before clipping (global)."""
         dist = self.distributed
         batches = [self.data.collate(indices.tolist()) for indices in step.micro_batches]
         loss_sum = torch.zeros((), dtype=torch.float64)
-        for n, batch in enumerate(batches):
-            with dist.exchange(self.wrapped, last=n == len(batches) - 1):
-                with dist.autocast():
-                    micro_sum, _ = self.step_function(self.wrapped, dist.to_device(batch))
-                dist.backward(micro_sum, step.supervised)
+        for batch in batches:
+            with dist.autocast():
+                micro_sum, _ = self.step_function(self.model, dist.to_device(batch))
+            dist.backward(micro_sum, max(1, step.supervised))
             self.batch_loss = micro_sum.detach()
             loss_sum = loss_sum.to(self.batch_loss.device, self.batch_loss.dtype) + self.batch_loss
             self.fire("on_batch_end")
+        dist.exchange(self.parameters)
         norm = gradient_norm(self.parameters, self.max_grad_norm)
         factor = rate_factor(step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * factor
-        self.optimizer.step()
+        if step.supervised:
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss_sum, norm
 
@@ -200,7 +207,7 @@ class Trainer:
         batch = self.distributed.to_device(self.data.collate(indices.tolist()))
         began = time.perf_counter()
         with self.distributed.autocast():
-            loss_sum, count = self.step_function(self.wrapped, batch)
+            loss_sum, count = self.step_function(self.model, batch)
         self.distributed.backward(loss_sum, int(count))
         self.optimizer.zero_grad(set_to_none=True)
         return {
@@ -210,16 +217,12 @@ class Trainer:
         }  # fmt: skip
 
     def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
-        loss = self.distributed.global_sum([float(loss_sum)])[0] / step.supervised
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the training loss is {loss} at step {self.step}; lower train.learning_rate or use train.precision=fp32"
-            )
+        loss = self._finite_loss(step, loss_sum)
         # Reading the loss waited for the device, so the clock is honest from here on.
         seconds = time.perf_counter() - mark
         self.tokens += tokens
         self.seconds += seconds
-        if self.step == 1:
+        if not self.guarded:
             self._guard()
         self.row = {
             "step": self.step,
@@ -233,24 +236,36 @@ class Trainer:
         self.progress.update(self.step, self.row)
         self.fire("on_log")
 
+    def _finite_loss(self, step: Step, loss_sum: torch.Tensor) -> float:
+        """The step's loss over all ranks. Raises: FloatingPointError on every rank when it is not finite."""
+        loss = self.distributed.global_sum([float(loss_sum)])[0] / max(1, step.supervised)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the training loss is {loss} at step {self.step}; lower train.learning_rate or use train.precision=fp32"
+            )
+        return loss
+
     def _guard(self) -> None:
+        self.guarded = True
         # Lone processes that believe they are a group differ from here on, without any other sign.
         weight = sum(float(p.detach().double().sum() if p.device.type != "mps" else p.detach().sum()) for p in self.parameters)
-        self.distributed.same_everywhere(weight, "the sum of all parameters after the first step")
+        self.distributed.same_everywhere(weight, "the sum of all parameters after a step")
 
-    def _between_steps(self) -> None:
+    def _between_steps(self, step: Step, loss_sum: torch.Tensor) -> None:
         done = self.step == self.total_steps
         if self.evaluate and (self.step % self.eval_steps == 0 or done):
-            self.wrapped.eval()
+            self.model.eval()
             numbers = self.evaluate()
-            self.wrapped.train()
+            self.model.train()
             self.row = {"step": self.step, "epoch": round(self.epoch, 6), **numbers}
             self.log_row(self.row)
             self.progress.note(self.step, numbers)
             self.fire("on_evaluate")
         stop = not done and self.distributed.any_rank(self.stop_requested())
         if self.checkpoints and (self.step % self.save_steps == 0 or done or stop):
-            self.checkpoints.save(self.step, self.distributed.unwrap(self.wrapped), self.optimizer, {"epoch": self.epoch})
+            # Weights that are not finite must never become the state to go on from.
+            self._finite_loss(step, loss_sum)
+            self.checkpoints.save(self.step, self.model, self.optimizer, {"epoch": self.epoch})
             self.fire("on_save")
         if stop:
             self.progress.close()

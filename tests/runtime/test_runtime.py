@@ -71,6 +71,7 @@ def test_life_of_a_run_directory(tmp_path):
     run.check("a", overwrite=False)
     run.begin(overwrite=False, config_yaml="x: 1\n", facts={"config_hash": "a"})
     assert (run.status, run.facts["starts"]) == ("running", 1)
+    run.release()
     again = RunDirectory(path)
     again.check("a", overwrite=False)
     with pytest.raises(UserError, match=r"other settings or data.*--run\.overwrite"):
@@ -82,6 +83,18 @@ def test_life_of_a_run_directory(tmp_path):
     (path / "old").write_text("")
     RunDirectory(path).begin(overwrite=True, config_yaml="", facts={"config_hash": "b"})
     assert not (path / "old").exists()
+
+
+def test_two_starts_do_not_share_a_directory(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from rca_dist.runtime.rundir import RunDirectory\n"
+        "RunDirectory(Path(sys.argv[1])).begin(overwrite=True, config_yaml='', facts={})"
+    )
+    run = RunDirectory(tmp_path / "run")
+    run.begin(overwrite=False, config_yaml="x", facts={"config_hash": "a"})
+    done = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, timeout=60)
+    assert "another start of this run is at work" in done.stderr
+    assert (run.path / "config.yaml").read_text() == "x"
 
 
 def test_foreign_directories_are_left_alone(tmp_path):
@@ -166,10 +179,17 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path, distribute
         store.newest_valid()
 
 
+def test_order_of_checkpoints_is_by_number(tmp_path, distributed):
+    for step in (999_999, 1_000_000):
+        store, *_ = saved(tmp_path, distributed, step, keep_last=1)
+    assert [p.name for p in store.complete()] == ["step-1000000"]
+
+
 def test_half_written_checkpoints_do_not_count(tmp_path, distributed):
     assert Checkpoints(tmp_path, distributed).newest_valid() is None
     (tmp_path / "step-000009.tmp").mkdir()
     assert Checkpoints(tmp_path, distributed).newest_valid() is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_random_state_round_trip():
@@ -289,10 +309,11 @@ def test_a_first_signal_sets_the_flag_and_a_second_leaves():
     code = (
         "import os, signal; from rca_dist.runtime.preemption import StopRequest; s = StopRequest().install()\n"
         "assert not s(); os.kill(os.getpid(), signal.SIGUSR1); assert s(); print('flag', flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGTERM); print('one request', flush=True); s.at -= 60\n"
         "os.kill(os.getpid(), signal.SIGTERM); print('never')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "flag\n"
+    assert done.stdout == "flag\none request\n"
     assert done.returncode == 128 + signal.SIGTERM
 
 

@@ -70,6 +70,26 @@ def test_the_ticket_gives_way_first_and_every_cut_is_counted(adapter):
     assert "Answer: very" in adapter.tokenizer.decode(data[2]["input_ids"])
 
 
+def test_an_evaluation_prompt_does_not_depend_on_its_answer(adapter):
+    options = {"eos_id": adapter.eos_id, "pad_id": adapter.pad_id, "template": "T: {ticket}\nA: ", "max_length": 64}
+    train = RCADataset.from_tickets(["a"], ["short"], ["nine words " * 4], adapter.tokenizer, **options)
+    assert train.answer_room == train.counts[0]
+    long = "word " * 300
+    data = RCADataset.from_tickets(
+        ["b", "c"],
+        [long, long],
+        ["yes", "very " * 90],
+        adapter.tokenizer,
+        answer_room=train.answer_room,
+        context=600,
+        **options,
+    )
+    assert data.prompt_ids(0).tolist() == data.prompt_ids(1).tolist()
+    assert len(data.prompt_ids(0)) == 64 - train.answer_room
+    assert data.truncations == {"prompts": 2, "answers": 0}
+    assert data.lengths[1] > 64
+
+
 def test_too_short_a_window_is_refused_with_the_number(adapter, encode):
     with pytest.raises(UserError, match=r"train\.max_length=16 is too short.*set it to"):
         encode("test", template="a long header " * 10 + "{ticket}", max_length=16)

@@ -191,6 +191,30 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(distributed):
         run.fit()
 
 
+def test_state_that_is_not_finite_is_never_saved(distributed, tmp_path):
+    store = Checkpoints(tmp_path, distributed)
+    run = trainer(distributed, checkpoints=store, save_steps=2, log_steps=100)
+
+    def poison(t):
+        if t.step == 5:
+            t.model[0].weight.data[0, 0] = math.nan
+
+    run.add_callback("on_step_begin", poison)
+    with pytest.raises(FloatingPointError, match="at step 6"):
+        run.fit()
+    assert [p.name for p in store.complete()] == ["step-000002", "step-000004"]
+
+
+def test_a_step_with_nothing_supervised_changes_no_weight(distributed):
+    data = Points(4)
+    data.counts = np.zeros(4, dtype=int)
+    run = trainer(distributed, data=data, epochs=1)
+    before = [p.clone() for p in run.model.parameters()]
+    run.fit()
+    assert run.row["train/loss"] == 0.0
+    assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
+
+
 def test_rehearsal_changes_nothing(distributed):
     run = trainer(distributed)
     before = [p.clone() for p in run.model.parameters()]

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.process
 HERE = Path(__file__)
 
 
-def job(_):
+def job(folder):
     """Train a plain network and score tickets on this rank's share; the same numbers come back from every rank."""
     import sys
 
@@ -42,6 +42,7 @@ def job(_):
     out["losses"] = [row["train/loss"] for row in rows]
     out["norms"] = [row["train/grad_norm"] for row in rows]
     out["weights"] = [float(v) for p in run.model.parameters() for v in p.detach().flatten()]
+    out["resumed_equals_whole"] = stop_and_go_on(dist, Path(folder), run.model)
     out |= language_model(dist, HFModelAdapter, RCADataset, Trainer, Evaluator)
     out["any"] = [dist.any_rank(dist.rank == 1), dist.any_rank(False)]
     out["sum"] = dist.global_sum([dist.rank, 2**40 + dist.rank])
@@ -51,6 +52,33 @@ def job(_):
         out["error"] = str(error)
     dist.close()
     return out
+
+
+def stop_and_go_on(dist, folder, whole):
+    """Stop after step 5, load the checkpoint into another network, finish: is every weight bit-equal to the whole run?"""
+    import torch
+    from test_trainer import Points, StopAfter, network, weighted_step
+
+    from rca_dist.errors import Stopped
+    from rca_dist.runtime.checkpoint import Checkpoints
+    from rca_dist.training.trainer import Trainer
+
+    store = Checkpoints(folder / f"world{dist.world_size}", dist)
+    options = {"distributed": dist, "global_batch_size": 6, "max_tokens_per_micro_batch": 9, "learning_rate": 0.05, "epochs": 2,
+               "checkpoints": store, "save_steps": 10**6, "progress": False}  # fmt: skip
+    # Only one rank is asked: all must stop after the same step.
+    stop = StopAfter(4) if dist.rank == dist.world_size - 1 else lambda: False
+    try:
+        Trainer(network(), weighted_step, Points(), stop_requested=stop, **options).fit()
+    except Stopped:
+        pass
+    again = Trainer(network(seed=7), weighted_step, Points(), **options)
+    path, manifest = store.newest_valid()
+    store.load(path, again.model, again.optimizer)
+    again.step = manifest["step"]
+    assert again.step == 5
+    again.fit()
+    return all(torch.equal(a, b) for a, b in zip(again.model.parameters(), whole.parameters(), strict=True))
 
 
 def language_model(dist, HFModelAdapter, RCADataset, Trainer, Evaluator):
@@ -105,10 +133,16 @@ def language_model(dist, HFModelAdapter, RCADataset, Trainer, Evaluator):
 
 
 @pytest.fixture(scope="module")
-def results():
+def results(tmp_path_factory):
     from gloo import run_ranks
 
-    return {world: run_ranks(world, HERE, "job", timeout=180) for world in (1, 2, 3)}
+    folder = str(tmp_path_factory.mktemp("checkpoints"))
+    return {world: run_ranks(world, HERE, "job", folder, timeout=240) for world in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_resume_is_invisible_bit_for_bit(results, world):
+    assert [r["resumed_equals_whole"] for r in results[world]] == [True] * world
 
 
 def test_ranks_agree_with_each_other(results):
