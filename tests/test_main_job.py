@@ -194,7 +194,7 @@ def test_accelerate_launch_runs_the_script(tmp_path):
 
 @pytest.mark.slow
 def test_the_embedded_default_ends_between_oracle_and_untrained(tmp_path):
-    done = rca("train", cwd=tmp_path)
+    done = rca("train", cwd=tmp_path, environment={"OMP_NUM_THREADS": str(os.cpu_count())})
     (run,) = tmp_path.glob("runs/tickets-tiny-*")
     systems = json.loads((run / "results.json").read_text())["splits"]["test"]["systems"]
     bits = {name: systems[name]["bits_per_byte"]["value"] for name in ("oracle", "model", "base")}

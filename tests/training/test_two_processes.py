@@ -56,6 +56,8 @@ def job(folder):
 
 def stop_and_go_on(dist, folder, whole):
     """Stop after step 5, load the checkpoint into another network, finish: is every weight bit-equal to the whole run?"""
+    import contextlib
+
     import torch
     from test_trainer import Points, StopAfter, network, weighted_step
 
@@ -68,10 +70,8 @@ def stop_and_go_on(dist, folder, whole):
                "checkpoints": store, "save_steps": 10**6, "progress": False}  # fmt: skip
     # Only one rank is asked: all must stop after the same step.
     stop = StopAfter(4) if dist.rank == dist.world_size - 1 else lambda: False
-    try:
+    with contextlib.suppress(Stopped):
         Trainer(network(), weighted_step, Points(), stop_requested=stop, **options).fit()
-    except Stopped:
-        pass
     again = Trainer(network(seed=7), weighted_step, Points(), **options)
     path, manifest = store.newest_valid()
     store.load(path, again.model, again.optimizer)
