@@ -63,7 +63,7 @@ def train(argv: list[str]) -> int:
     from rca_dist.runtime.launch import TRAIN_SCRIPT, launch
 
     prepared = wiring.preflight(command.config)
-    if prepared.run.status == "finished" and not command.config.run.overwrite and not command.dry_run:
+    if not command.dry_run and prepared.is_done(command.config):
         print("this run is finished, nothing was computed; --run.overwrite repeats it", file=sys.stderr)
         print_outcome(prepared.run.path)
         return 0

@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     began = time.perf_counter()
     dist = Distributed(precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds)
     prepared = dist.main_first(lambda: wiring.preflight(config))
-    if not command.dry_run and dist.on_main(lambda: prepared.run.status == "finished" and not config.run.overwrite):
+    if not command.dry_run and dist.on_main(lambda: prepared.is_done(config)):
         return Session.already_finished(prepared.run, dist)
     session = Session(config, prepared, dist)
     set_seed(config.run.seed)

@@ -12,7 +12,7 @@ from rca_dist import tickets
 from rca_dist.config import Config
 from rca_dist.model import names
 from rca_dist.runtime.files import check_writable
-from rca_dist.runtime.rundir import RunDirectory, default_name
+from rca_dist.runtime.rundir import FINISHED, RunDirectory, default_name
 from rca_dist.runtime.tracking import wandb_mode
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Prepared:
     run: RunDirectory
     config_hash: str
     cache: Path
+
+    def is_done(self, config: Config) -> bool:
+        """Whether this very run is finished and nothing asks to repeat it."""
+        return self.run.status == FINISHED and config.checkpoint.resume == "auto" and not config.run.overwrite
 
 
 def preflight(config: Config) -> Prepared:

@@ -96,6 +96,8 @@ def _detect(data: bytes, name: str) -> tuple[str, str]:
 def _utf16_without_bom(data: bytes, name: str) -> tuple[str, str]:
     # Mostly-Latin UTF-16 has its NULs on one side of each pair: odd offsets in little-endian, even in big-endian.
     odd, even = data[1::2].count(0), data[0::2].count(0)
+    if (odd + even) * 100 < len(data):
+        _refuse_stray_nul(data, name)
     encoding = "utf-16-le" if odd >= even else "utf-16-be"
     try:
         text = data.decode(encoding)
@@ -107,6 +109,19 @@ def _utf16_without_bom(data: bytes, name: str) -> tuple[str, str]:
             "give a CSV, JSON, JSONL or Parquet export."
         )
     return text, encoding
+
+
+def _refuse_stray_nul(data: bytes, name: str) -> None:
+    """A few NUL bytes in what is text otherwise: say where the first stands. Raises UserError, or returns for binary."""
+    try:
+        text = data.replace(b"\x00", b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    if _CONTROL.search(text) is None:
+        line = len(data[: data.index(b"\x00")].splitlines()) or 1
+        raise UserError(
+            f"{name}: damaged text: {data.count(0)} NUL bytes, the first in line {line}; export it again or take them out."
+        )
 
 
 def _by_statistics(data: bytes, name: str) -> tuple[str, str]:

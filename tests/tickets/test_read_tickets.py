@@ -193,3 +193,12 @@ def test_bad_paths_have_their_own_message(tmp_path: Path) -> None:
         read_bytes("")
     with pytest.raises(UserError, match=r"cannot be read|no such file"):
         read_bytes("a\x00b.csv")
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_stray_nul_byte_is_named_with_its_line(length):
+    # An even number of bytes decodes as UTF-16 too, into nonsense.
+    rows = ["id,title,resolution", *(f"T{n},printer {n} is down,we replaced cable number {n}" for n in range(30))]
+    rows[6] = rows[6].replace("is", "i\0s")
+    with pytest.raises(UserError, match=r"t\.csv: damaged text: 1 NUL bytes, the first in line 7"):
+        read("\n".join(rows) + "\n" * (length + 1))
