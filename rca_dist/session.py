@@ -25,6 +25,7 @@ from rca_dist.runtime.rundir import FAILED, FINISHED, INTERRUPTED, RunDirectory
 from rca_dist.runtime.tracking import JsonlTracker, NullTracker, Tracker, start_wandb, wandb_mode
 from rca_dist.tokens.encode import RCADataset
 from rca_dist.training.progress import duration
+from rca_dist.training.rehearsal import rehearse
 from rca_dist.training.trainer import Trainer
 from rca_dist.wiring import Prepared, wandb_config
 
@@ -182,7 +183,7 @@ class Session:
 
     def dry_run(self, trainer: Trainer) -> int:
         """Forward and backward of the longest micro-batch, and what a run would take; nothing is written."""
-        facts = trainer.rehearse()
+        facts = rehearse(trainer)
         if self.distributed.is_main:
             print(
                 f"dry run: {trainer.total_steps} steps of {self.config.train.global_batch_size} examples, "

@@ -59,12 +59,11 @@ def wrap_tokenizer(rules: str, size: Size) -> Any:
     )
 
 
-def build_model(size: Size, tokenizer: Any, *, seed: int, attn_implementation: str | None = None) -> Any:
-    """A `LlamaForCausalLM` with weights drawn from `seed` alone; the caller's random state is left as it was."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+def model_config(size: Size, *, eos_id: int | None = None, pad_id: int | None = None) -> Any:
+    """The `LlamaConfig` of a size: tied embeddings, no grouped heads."""
+    from transformers import LlamaConfig
 
-    config = LlamaConfig(
+    return LlamaConfig(
         vocab_size=size.vocabulary,
         hidden_size=size.hidden,
         intermediate_size=size.intermediate,
@@ -74,10 +73,17 @@ def build_model(size: Size, tokenizer: Any, *, seed: int, attn_implementation: s
         max_position_embeddings=size.context,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        use_cache=True,
+        eos_token_id=eos_id,
+        pad_token_id=pad_id,
     )
+
+
+def build_model(size: Size, tokenizer: Any, *, seed: int, attn_implementation: str | None = None) -> Any:
+    """A `LlamaForCausalLM` with weights drawn from `seed` alone; the caller's random state is left as it was."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    config = model_config(size, eos_id=tokenizer.eos_token_id, pad_id=tokenizer.pad_token_id)
     if attn_implementation:
         config._attn_implementation = attn_implementation
     with torch.random.fork_rng(devices=[]):

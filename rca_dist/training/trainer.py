@@ -21,8 +21,7 @@ import torch
 from rca_dist.errors import Stopped
 from rca_dist.model.parameters import decay_groups
 from rca_dist.runtime.distributed import Distributed
-from rca_dist.runtime.meters import peak_memory_bytes
-from rca_dist.tokens.batching import Step, StepPlan, pack
+from rca_dist.tokens.batching import Step, StepPlan
 from rca_dist.training.optim import adamw, gradient_norm, rate_factor, warmup_length
 from rca_dist.training.progress import Progress
 
@@ -199,22 +198,6 @@ class Trainer:
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss_sum, norm
-
-    def rehearse(self) -> dict[str, float]:
-        """Forward and backward of the longest example's micro-batch; no update. Collective. Returns sizes, loss, time."""
-        longest = np.argsort(self.plan.lengths)[::-1][: self.plan.global_batch_size]
-        indices = pack(longest, self.plan.lengths, self.plan.max_tokens)[0]
-        batch = self.distributed.to_device(self.data.collate(indices.tolist()))
-        began = time.perf_counter()
-        with self.distributed.autocast():
-            loss_sum, count = self.step_function(self.model, batch)
-        self.distributed.backward(loss_sum, int(count))
-        self.optimizer.zero_grad(set_to_none=True)
-        return {
-            "rows": len(indices), "width": int(self.plan.lengths[indices].max()), "loss": float(loss_sum.detach()) / int(count),
-            "seconds": time.perf_counter() - began, "peak_memory_bytes": peak_memory_bytes(),
-            "optimizer_bytes": sum(2 * p.numel() * p.element_size() for p in self.parameters),
-        }  # fmt: skip
 
     def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
         loss = self._finite_loss(step, loss_sum)

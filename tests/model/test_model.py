@@ -99,19 +99,9 @@ def test_network_shape_does_not_depend_on_the_data():
 
 @pytest.mark.parametrize(("name", "millions"), [("small", 15), ("base", 100)])
 def test_benchmark_sizes(name, millions):
+    size = builtin.SIZES[name]
     with torch.device("meta"):
-        from transformers import LlamaConfig, LlamaForCausalLM
-
-        size = builtin.SIZES[name]
-        config = LlamaConfig(
-            vocab_size=size.vocabulary,
-            hidden_size=size.hidden,
-            intermediate_size=size.intermediate,
-            num_hidden_layers=size.layers,
-            num_attention_heads=size.heads,
-            tie_word_embeddings=True,
-        )
-        count = sum(p.numel() for p in LlamaForCausalLM(config).parameters())
+        count = sum(p.numel() for p in AutoModelForCausalLM.from_config(builtin.model_config(size)).parameters())
     assert count == pytest.approx(millions * 1e6, rel=0.1)
     assert size.vocabulary == 32000
 

@@ -10,6 +10,7 @@ from rca_dist.errors import Stopped
 from rca_dist.runtime.checkpoint import Checkpoints
 from rca_dist.training.optim import rate_factor, warmup_length
 from rca_dist.training.progress import duration
+from rca_dist.training.rehearsal import rehearse
 from rca_dist.training.trainer import EVENTS, Trainer
 
 
@@ -218,7 +219,7 @@ def test_a_step_with_nothing_supervised_changes_no_weight(distributed):
 def test_rehearsal_changes_nothing(distributed):
     run = trainer(distributed)
     before = [p.clone() for p in run.model.parameters()]
-    facts = run.rehearse()
+    facts = rehearse(run)
     assert facts["width"] == 7
     assert facts["loss"] > 0
     assert all(torch.equal(a, b) for a, b in zip(before, run.model.parameters(), strict=True))
