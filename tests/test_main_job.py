@@ -23,7 +23,7 @@ FILES = {"config.yaml", "run.json", "data.json", "split.parquet", "metrics.jsonl
 def rca(*arguments, cwd, check=0, environment=None):
     """Run `rca-dist ARGUMENTS`; its exit code must be `check`."""
     command = [sys.executable, "-m", "rca_dist.cli", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=os.environ | (environment or {}))
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=580, env=os.environ | (environment or {}))
     assert done.returncode == check, done.stdout + done.stderr
     return done
 
@@ -140,7 +140,7 @@ def test_stopped_on_request_and_started_again(first, processes):
                f"--run.output_dir={name}"]  # fmt: skip
     command = [sys.executable, "-m", "rca_dist.cli", "train", "--num_processes", str(processes), *options]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    metrics, deadline = folder / name / "metrics.jsonl", time.monotonic() + 120
+    metrics, deadline = folder / name / "metrics.jsonl", time.monotonic() + 240
     while not (metrics.exists() and len(metrics.read_text().splitlines()) > 3):
         assert process.poll() is None and time.monotonic() < deadline
     process.send_signal(signal.SIGTERM)
