@@ -166,7 +166,7 @@ class Trainer:
                 mark, tokens = time.perf_counter(), 0
             self.fire("on_step_end")
             before = time.perf_counter()
-            self._between_steps(step, loss_sum)
+            self._between_steps(step, loss_sum, norm)
             # What evaluation and saving take is no training time.
             mark += time.perf_counter() - before
         self.progress.close()
@@ -200,7 +200,7 @@ class Trainer:
         return loss_sum, norm
 
     def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
-        loss = self._finite_loss(step, loss_sum)
+        loss = self._finite_loss(step, loss_sum, norm)
         # Reading the loss waited for the device, so the clock is honest from here on.
         seconds = time.perf_counter() - mark
         self.tokens += tokens
@@ -219,13 +219,14 @@ class Trainer:
         self.progress.update(self.step, self.row)
         self.fire("on_log")
 
-    def _finite_loss(self, step: Step, loss_sum: torch.Tensor) -> float:
-        """The step's loss over all ranks. Raises: FloatingPointError on every rank when it is not finite."""
+    def _finite_loss(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> float:
+        """The step's loss over all ranks. Raises: FloatingPointError on every rank when it or the gradient is not finite."""
         loss = self.distributed.global_sum([float(loss_sum)])[0] / max(1, step.supervised)
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the training loss is {loss} at step {self.step}; lower train.learning_rate or use train.precision=fp32"
-            )
+        for name, value in (("training loss", loss), ("gradient norm", float(norm))):
+            if not math.isfinite(value):
+                raise FloatingPointError(
+                    f"the {name} is {value} at step {self.step}; lower train.learning_rate or use train.precision=fp32"
+                )
         return loss
 
     def _guard(self) -> None:
@@ -234,7 +235,7 @@ class Trainer:
         weight = sum(float(p.detach().double().sum() if p.device.type != "mps" else p.detach().sum()) for p in self.parameters)
         self.distributed.same_everywhere(weight, "the sum of all parameters after a step")
 
-    def _between_steps(self, step: Step, loss_sum: torch.Tensor) -> None:
+    def _between_steps(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> None:
         done = self.step == self.total_steps
         if self.evaluate and (self.step % self.eval_steps == 0 or done):
             self.model.eval()
@@ -247,7 +248,7 @@ class Trainer:
         stop = not done and self.distributed.any_rank(self.stop_requested())
         if self.checkpoints and (self.step % self.save_steps == 0 or done or stop):
             # Weights that are not finite must never become the state to go on from.
-            self._finite_loss(step, loss_sum)
+            self._finite_loss(step, loss_sum, norm)
             self.checkpoints.save(self.step, self.model, self.optimizer, {"epoch": self.epoch})
             self.fire("on_save")
         if stop:

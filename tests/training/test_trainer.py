@@ -206,6 +206,29 @@ def test_state_that_is_not_finite_is_never_saved(distributed, tmp_path):
     assert [p.name for p in store.complete()] == ["step-000002", "step-000004"]
 
 
+def test_a_gradient_that_is_not_finite_is_never_saved(distributed, tmp_path):
+    class Broken(torch.autograd.Function):
+        """Identity whose gradient is infinite."""
+
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * math.inf
+
+    def step(model, batch):
+        total, count = weighted_step(model, batch)
+        return Broken.apply(total), count
+
+    store = Checkpoints(tmp_path, distributed)
+    run = Trainer(network(), step, Points(), distributed=distributed, checkpoints=store, save_steps=1, progress=False)
+    with pytest.raises(FloatingPointError, match=r"gradient norm is .* at step 1"):
+        run.fit()
+    assert store.complete() == []
+
+
 def test_a_step_with_nothing_supervised_changes_no_weight(distributed):
     data = Points(4)
     data.counts = np.zeros(4, dtype=int)
