@@ -48,9 +48,11 @@ class Session:
 
     def open(self, adapter: HFModelAdapter, datasets: dict[str, RCADataset]) -> dict[str, Any]:
         """Mark the run running, find its newest checkpoint, start the trackers. Returns the trainer's parts. Collective."""
+        # The directory is locked first: looking for a checkpoint clears away half-written ones, which another start may own.
+        self.distributed.on_main(lambda: self._begin(adapter))
         found = self.checkpoints.newest_valid() if self._continues() else None
         self.resume_from, step = (found[0], int(found[1]["step"])) if found else (None, 0)
-        self.distributed.on_main(lambda: self._open_on_main(adapter, datasets, step))
+        self.distributed.on_main(lambda: self._open_files(datasets, step))
         return {
             "log_row": self.tracker.log, "checkpoints": self.checkpoints,
             "stop_requested": self.stop_requested,
@@ -59,7 +61,7 @@ class Session:
     def _continues(self) -> bool:
         return self.config.checkpoint.resume == "auto" and not self.config.run.overwrite
 
-    def _open_on_main(self, adapter: HFModelAdapter, datasets: dict[str, RCADataset], step: int) -> None:
+    def _begin(self, adapter: HFModelAdapter) -> None:
         config, dist, prepared = self.config, self.distributed, self.prepared
         total, trainable = adapter.parameter_counts()
         self.run.begin(
@@ -75,6 +77,9 @@ class Session:
         )  # fmt: skip
         if "wandb_id" not in self.run.facts:
             self.run.save(wandb_id=f"{prepared.config_hash}-{secrets.token_hex(3)}")
+
+    def _open_files(self, datasets: dict[str, RCADataset], step: int) -> None:
+        prepared = self.prepared
         cut = [dataset.truncations for dataset in datasets.values()]
         facts = prepared.tickets.facts | {"truncated": {kind: sum(c[kind] for c in cut) for kind in ("prompts", "answers")}}
         write_json(self.run.path / "data.json", facts)

@@ -36,8 +36,9 @@ class Prepared:
     cache: Path
 
     def is_done(self, config: Config) -> bool:
-        """Whether this very run is finished and nothing asks to repeat it."""
-        return self.run.status == FINISHED and config.checkpoint.resume == "auto" and not config.run.overwrite
+        """Whether this very run is finished to its last file, the report, and nothing asks to repeat it."""
+        whole = self.run.status == FINISHED and (self.run.path / "report.html").is_file()
+        return whole and config.checkpoint.resume == "auto" and not config.run.overwrite
 
 
 def preflight(config: Config) -> Prepared:

@@ -112,6 +112,30 @@ def test_a_finished_run_prints_its_verdict_and_another_config_is_refused(first):
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
 
+def test_a_second_start_leaves_the_first_one_s_files_alone(first):
+    import fcntl
+    import shutil
+
+    folder, run, _ = first
+    busy = folder / "busy"
+    shutil.copytree(run, busy)
+    (busy / "report.html").unlink()
+    half = busy / "checkpoints" / "step-000099.tmp"
+    half.mkdir()
+    before = (busy / "run.json").read_text()
+    with (busy / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = rca("train", *SHORT, f"--run.output_dir={busy}", "--tracking.wandb=disabled", cwd=folder, check=2)
+    assert "another start of this run is at work" in refused.stderr
+    assert half.is_dir()
+    assert (busy / "run.json").read_text() == before
+    # Left by itself and unfinished (no report yet), it is completed without training again.
+    rca("train", *SHORT, f"--run.output_dir={busy}", "--tracking.wandb=disabled", cwd=folder)
+    assert (busy / "report.html").is_file()
+    assert not half.exists()
+    assert rows(busy) == rows(run)
+
+
 def test_report_and_cache_commands(first):
     folder, run, _ = first
     (run / "report.html").unlink()

@@ -30,7 +30,8 @@ def launch(script: Path, arguments: list[str], *, config_file: str | None, num_p
             "RCA_STOP_FILE": str(Path(folder) / "stop"),
             "PET_SIGNALS_TO_HANDLE": "SIGINT",
         }
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // (num_processes or max(1, gpus())))))
+        if num_processes or not config_file:
+            environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // (num_processes or max(1, gpus())))))
         code = _supervise([*command, str(script), *arguments], environment, Path(folder))
         try:
             return int(exit_file.read_text())

@@ -1,7 +1,6 @@
 """The run directory: its name, its life cycle, its `run.json`."""
 
 import datetime
-import os
 import re
 import shutil
 from pathlib import Path
@@ -109,10 +108,3 @@ class RunDirectory:
 def now() -> str:
     """UTC time to the second, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()
-
-
-def report_exit_code(code: int) -> None:
-    """Leave the true exit code for `rca-dist train`, which a launcher would turn into 1."""
-    path = os.environ.get("RCA_EXIT_FILE")
-    if path:
-        write_text(Path(path), f"{code}\n")
