@@ -7,14 +7,18 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rca_dist import command_line, entry
 from rca_dist.errors import UserError
 
+if TYPE_CHECKING:
+    from rca_dist.runtime.launch import Request
+
 USAGE = """usage: rca-dist COMMAND ...
 
   train   [--config_file ACCELERATE.yaml] [--num_processes N] [--section.key=value ...]
-          train and evaluate; `rca-dist train --help` lists all settings
+          train and evaluate; `rca-dist train --help` lists all settings; across machines launch/multi_node.sh
   data    FILE [--section.key=value ...]     describe an export as training would see it
   data    --generate N [--seed S] [--dirty] --output FILE.csv
           write N made-up tickets
@@ -48,9 +52,8 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def train(argv: list[str]) -> int:
-    """Check config and input, then start the job under `accelerate launch`; returns the job's own exit code."""
-    arguments, launcher = _launcher_arguments(argv)
-    num_processes = _count(launcher["num_processes"])
+    """Check config, launcher and input, then start the job under `accelerate launch`; returns the job's own exit code."""
+    arguments, request = _launcher_arguments(argv)
     command = command_line.parse(arguments)
     if command.help:
         print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
@@ -60,47 +63,57 @@ def train(argv: list[str]) -> int:
         return 0
     from rca_dist import wiring
     from rca_dist.report.summary import print_outcome
-    from rca_dist.runtime.launch import TRAIN_SCRIPT, launch
+    from rca_dist.runtime import launch
 
-    prepared = wiring.preflight(command.config)
-    if not command.dry_run and prepared.is_done(command.config):
-        print("this run is finished, nothing was computed; --run.overwrite repeats it", file=sys.stderr)
-        print_outcome(prepared.run.path)
+    config, talks = command.config, not request.machine_rank
+    settings = launch.check(
+        request, precision=config.train.precision, max_grad_norm=config.train.max_grad_norm,
+        learning_rate=config.train.learning_rate, lr_scheduler=config.train.lr_scheduler,
+        global_batch_size=config.train.global_batch_size, gradient_checkpointing=config.train.gradient_checkpointing,
+    )  # fmt: skip
+    prepared = wiring.preflight(config)
+    if not command.dry_run and prepared.is_done(config):
+        if talks:
+            print("this run is finished, nothing was computed; --run.overwrite repeats it", file=sys.stderr)
+            print_outcome(prepared.run.path)
         return 0
     sizes = ", ".join(f"{side} {count}" for side, count in prepared.tickets.facts["split"]["sizes"].items())
-    print(
-        f"{prepared.tickets.facts['file']}: {len(prepared.tickets.frame)} usable tickets ({sizes}); starting",
-        file=sys.stderr,
-    )
+    if talks:
+        print(
+            f"{prepared.tickets.facts['file']}: {len(prepared.tickets.frame)} usable tickets ({sizes}); starting "
+            f"{launch.in_words(settings, request)}",
+            file=sys.stderr,
+        )
     del prepared
-    return launch(TRAIN_SCRIPT, arguments, config_file=launcher["config_file"], num_processes=num_processes)
+    return launch.launch(launch.TRAIN_SCRIPT, arguments, request=request, settings=settings)
 
 
-def _launcher_arguments(argv: list[str]) -> tuple[list[str], dict[str, str | None]]:
-    """The job's own arguments, and the two that are the launcher's."""
-    launcher: dict[str, str | None] = {"config_file": None, "num_processes": None}
+def _launcher_arguments(argv: list[str]) -> "tuple[list[str], Request]":
+    """The job's own arguments, and those that are the launcher's."""
+    from rca_dist.runtime.launch import Request
+
+    numbers = ("num_processes", "num_machines", "machine_rank", "main_process_port")
+    texts = ("config_file", "main_process_ip")
+    given: dict[str, Any] = {}
     rest, own = list(argv), []
     while rest:
         token = rest.pop(0)
         name, equals, value = token.partition("=")
         key = name.removeprefix("--").replace("-", "_")
-        if name.startswith("--") and key in launcher:
-            if not equals and not rest:
-                raise UserError(f"{name}: a value is missing")
-            launcher[key] = value if equals else rest.pop(0)
-        else:
+        if not name.startswith("--") or key not in numbers + texts:
             own.append(token)
-    path = launcher["config_file"]
-    if path is not None and not Path(path).is_file():
-        raise UserError(f"--config_file={path}: no such file; ready ones lie in configs/accelerate/")
-    return own, launcher
+            continue
+        if not equals and not rest:
+            raise UserError(f"{name}: a value is missing")
+        given[key] = value if equals else rest.pop(0)
+    for key in given.keys() & set(numbers):
+        given[key] = _count(key, given[key], 0 if key == "machine_rank" else 1)
+    return own, Request(**given)
 
 
-def _count(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(f"--num_processes={text}: must be a whole number from 1")
+def _count(key: str, text: str, least: int) -> int:
+    if not text.isdigit() or int(text) < least:
+        raise UserError(f"--{key}={text}: must be a whole number from {least}")
     return int(text)
 
 

@@ -81,6 +81,20 @@ class Model(Section):
     attn_implementation: str | None = Field(
         None, description="attention kernel as transformers names it, e.g. sdpa", json_schema_extra=HOW
     )
+    load_in_4bit: bool = Field(
+        False, description="QLoRA: frozen weights in 4-bit NF4; needs lora.r, a CUDA GPU and the [quant] extra"
+    )
+
+
+class Lora(Section):
+    r: int = Field(0, ge=0, description="rank of the LoRA adapter; 0 trains all weights")
+    alpha: float | None = Field(None, gt=0, description="scale of the adapter is alpha / r; default 2 r")
+    dropout: Fraction = Field(0.0, description="dropout before the adapter; above 0 the exactness promises end")
+    target_modules: list[str] | str = Field(
+        "all-linear", description="all-linear (all but the output head), or names of modules, e.g. [q_proj, v_proj]"
+    )
+    use_dora: bool = Field(False, description="DoRA: magnitude and direction apart")
+    use_rslora: bool = Field(False, description="rsLoRA: scale alpha / sqrt(r)")
 
 
 class Train(Section):
@@ -92,11 +106,14 @@ class Train(Section):
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps instead")
     global_batch_size: int = Field(16, ge=1, description="examples per optimizer step, whatever the hardware")
     learning_rate: float | None = Field(
-        None, gt=0, description="peak rate; default 4e-3 for builtin:tiny, 1e-3 other builtin, else 2e-5"
+        None, gt=0, description="peak rate; default 4e-3 for builtin:tiny, 1e-3 other builtin, else 2e-5, with LoRA 2e-4"
     )
     max_length: int = Field(1024, ge=16, description="tokens per example; longer ticket texts are cut, counted")
     max_tokens_per_micro_batch: int = Field(
-        4096, ge=16, description="padded tokens per forward pass on one process: the memory knob", json_schema_extra=HOW
+        4096,
+        ge=16,
+        description="tokens per forward pass on one process, padding included: the memory knob",
+        json_schema_extra=HOW,
     )
     lr_scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", description="shape of the rate after warm-up")
     warmup_ratio: Fraction = Field(0.05, description="share of the steps with rising rate")
@@ -105,8 +122,18 @@ class Train(Section):
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.95), description="AdamW moment decays")
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 for never")
     dropout: Fraction = Field(0.0, description="overrides the model's dropout rates; above 0 the exactness promises end")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="arithmetic of forward and backward; auto is bf16 where the device has it and it pays"
+    )
+    batching: Literal["auto", "packed", "padded"] = Field(
+        "auto",
+        description="packed: examples end to end, isolated, no padding; padded: rows of like length; auto: by device and model",
+        json_schema_extra=HOW,
+    )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="recompute activations in the backward pass: less memory, about a third more time",
+        json_schema_extra=HOW,
     )
     eval_steps: int | None = Field(None, ge=1, description="validation loss every so many steps; default ten times a run")
     log_steps: int = Field(10, ge=1, description="a line in metrics.jsonl every so many steps", json_schema_extra=HOW)
@@ -159,6 +186,7 @@ class Config(Section):
     prompt: Prompt = Field(default_factory=Prompt)  # type: ignore[arg-type]
     split: Split = Field(default_factory=Split)  # type: ignore[arg-type]
     model: Model = Field(default_factory=Model)  # type: ignore[arg-type]
+    lora: Lora = Field(default_factory=Lora)  # type: ignore[arg-type]
     train: Train = Field(default_factory=Train)  # type: ignore[arg-type]
     eval: Eval = Field(default_factory=Eval)  # type: ignore[arg-type]
     dist: Dist = Field(default_factory=Dist)  # type: ignore[arg-type]
@@ -171,7 +199,10 @@ class Config(Section):
         out = self.model_copy(deep=True)
         builtin = out.model.name_or_path.startswith("builtin:")
         if out.train.learning_rate is None:
-            out.train.learning_rate = {"builtin:tiny": 4e-3}.get(out.model.name_or_path, 1e-3 if builtin else 2e-5)
+            full = {"builtin:tiny": 4e-3}.get(out.model.name_or_path, 1e-3 if builtin else 2e-5)
+            out.train.learning_rate = full if builtin or not out.lora.r else 2e-4
+        if out.lora.alpha is None and out.lora.r:
+            out.lora.alpha = 2.0 * out.lora.r
         if not out.data.path.startswith("builtin:"):
             out.data.path = str(Path(out.data.path).expanduser().absolute())
         return out
@@ -196,6 +227,16 @@ class Config(Section):
             found.append(f"split.fold={self.split.fold} must be below split.folds={self.split.folds}")
         if self.split.kind == "file" and self.data.columns.split is None:
             found.append("split.kind=file needs data.columns.split, the column that names each ticket's side")
+        if self.lora.r == 0:
+            asked = [name for name in ("use_dora", "use_rslora", "dropout", "alpha") if getattr(self.lora, name)]
+            if asked or self.lora.target_modules != "all-linear":
+                found.append(
+                    f"lora.{(asked or ['target_modules'])[0]} is set but lora.r is 0, so there is no adapter: set it, e.g. to 8"
+                )
+            if self.model.load_in_4bit:
+                found.append("model.load_in_4bit=true needs an adapter to train: set lora.r, e.g. 16")
+        if not self.lora.target_modules:
+            found.append("lora.target_modules is empty: use all-linear, or name modules, e.g. [q_proj, v_proj]")
         if self.prompt.template.count("{ticket}") != 1:
             found.append("prompt.template must hold the marker {ticket} exactly once")
         for path in (self.data.path, self.model.name_or_path):

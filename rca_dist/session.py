@@ -112,11 +112,36 @@ class Session:
         log.info("run directory: %s%s", self.run.path, f" (going on from step {step})" if step else "")
 
     def resume(self, trainer: Trainer) -> None:
-        """Put the newest checkpoint, if any, into the trainer."""
+        """Put the newest checkpoint, if any, into the trainer, and say how its steps are computed. Collective."""
         self.trainer = trainer
+        trainer.settle_batching()
+        self.distributed.on_main(lambda: self._say_how(trainer))
         if self.resume_from is not None:
-            self.checkpoints.load(self.resume_from, trainer.model, trainer.optimizer)
+            self.checkpoints.load(self.resume_from, trainer.engine)
             trainer.step = int((read_json(self.resume_from / "manifest.json") or {})["step"])
+
+    def _say_how(self, trainer: Trainer) -> None:
+        plan, world = trainer.plan, self.distributed.world_size
+        facts = {
+            "batching": "packed" if plan.packed else "padded", "positions_per_token": round(plan.computed_positions(), 4),
+            "balance": round(plan.balance(), 4),
+        }  # fmt: skip
+        self.run.save(**facts)
+        text = f"micro-batches: {facts['batching']}, {facts['positions_per_token']:.2f} positions computed per token"
+        log.info("%s%s", text, f", slowest rank {facts['balance']:.2f} x the mean" if world > 1 else "")
+        for key, rate in (("train.dropout", self.config.train.dropout), ("lora.dropout", self.config.lora.dropout)):
+            if rate:
+                log.warning("warning: %s=%g: losses now depend on batches and processes, beyond rounding", key, rate)
+        if plan.oversized:
+            log.warning(
+                "warning: %d training tickets are longer than train.max_tokens_per_micro_batch=%d and run alone, with the "
+                "memory that they need", plan.oversized, plan.max_tokens,
+            )  # fmt: skip
+        if plan.idle_ranks:
+            log.warning(
+                "warning: train.global_batch_size=%d gives %d of %d processes nothing to do; the numbers stay exact",
+                plan.global_batch_size, plan.idle_ranks, world,
+            )  # fmt: skip
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -137,13 +162,15 @@ class Session:
         self.distributed.close()
 
     def save_model(self, adapter: HFModelAdapter) -> None:
-        """Write `model/`, complete or not at all. Collective."""
-        self.distributed.on_main(lambda: self._save_model(adapter))
+        """Write `model/`, complete or not at all, from the weights of all ranks. Collective."""
+        assert self.trainer is not None
+        state = self.trainer.engine.full_state(trainable_only=adapter.is_lora)
+        self.distributed.on_main(lambda: self._save_model(adapter, state))
 
-    def _save_model(self, adapter: HFModelAdapter) -> None:
+    def _save_model(self, adapter: HFModelAdapter, state: dict[str, Any]) -> None:
         target, temporary = self.run.path / "model", self.run.path / ".model.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
-        adapter.save(temporary)
+        adapter.save(temporary, state, home=target)
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
 
@@ -195,7 +222,7 @@ class Session:
                 f"{trainer.plan.steps_per_epoch} steps per epoch"
             )
             print(
-                f"longest micro-batch: {facts['rows']} x {facts['width']} tokens, {facts['seconds']:.2f} s, "
+                f"longest micro-batch: {facts['examples']} examples, {facts['positions']} positions, {facts['seconds']:.2f} s, "
                 f"loss {facts['loss']:.3f}, peak memory {facts['peak_memory_bytes'] / 2**30:.2f} GiB so far, "
                 f"optimizer state {facts['optimizer_bytes'] / 2**30:.2f} GiB more"
             )

@@ -30,7 +30,9 @@ def main(argv: list[str]) -> int:
     from rca_dist.session import Session
 
     began = time.perf_counter()
-    dist = Distributed(precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds)
+    dist = Distributed(
+        precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds, max_grad_norm=config.train.max_grad_norm
+    )
     prepared = dist.main_first(lambda: wiring.preflight(config))
     if not command.dry_run and dist.on_main(lambda: prepared.is_done(config)):
         return Session.already_finished(prepared.run, dist)
@@ -38,13 +40,14 @@ def main(argv: list[str]) -> int:
     set_seed(config.run.seed)
     adapter = wiring.build_adapter(config, prepared.tickets, dist)
     datasets = wiring.build_datasets(config, prepared.tickets, adapter, prepared.cache, dist)
-    evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, dist, session.stop_requested)
     if command.dry_run:
         return session.dry_run(wiring.build_trainer(config, adapter, datasets["train"], dist))
     with session.guarded():
-        parts = session.open(adapter, datasets) | {"evaluate": lambda: evaluator.loss("validation")}
+        parts = session.open(adapter, datasets)
         trainer = wiring.build_trainer(config, adapter, datasets["train"], dist, **parts)
         session.resume(trainer)
+        evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, trainer, session.stop_requested)
+        trainer.evaluate = lambda: evaluator.loss("validation")
         trainer.fit()
         trainer.release()
         session.save_model(adapter)

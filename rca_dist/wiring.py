@@ -3,6 +3,7 @@
 `preflight` needs no torch: `rca-dist train` runs it before any process is launched, and every job runs it again.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rca_dist import tickets
 from rca_dist.config import Config
+from rca_dist.errors import UserError
 from rca_dist.model import names
 from rca_dist.runtime.files import check_writable
 from rca_dist.runtime.rundir import FINISHED, RunDirectory, default_name
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from rca_dist.tokens.encode import RCADataset
     from rca_dist.training.trainer import Trainer
 
+log = logging.getLogger(__name__)
 SPLITS = ("train", "validation", "test")
 
 
@@ -98,19 +101,75 @@ def builtin_tickets(cache: Path, count: int, seed: int) -> Path:
 
 
 def build_adapter(config: Config, table: "TicketTable", distributed: "Distributed") -> "HFModelAdapter":
-    """The model with fresh weights, the tokenizer of a built-in one trained on the training split only."""
+    """The model with fresh weights, the tokenizer of a built-in one trained on the training split only. Collective."""
     from rca_dist.model.adapter import HFModelAdapter
+    from rca_dist.model.head import prepare_head
+    from rca_dist.model.lora import LoraSettings
 
-    train = table.rows("train")
+    _check_fit(config, distributed)
+    lora, options = config.lora, _loading(config, table)
+    if lora.r:
+        assert lora.alpha is not None
+        options["lora"] = LoraSettings(
+            r=lora.r, alpha=lora.alpha, dropout=lora.dropout, target_modules=lora.target_modules,
+            use_dora=lora.use_dora, use_rslora=lora.use_rslora,
+        )  # fmt: skip
+        if distributed.device.type == "cuda" and distributed.precision != "fp32" and distributed.backend in ("no", "ddp"):
+            # Sharding wants one type for all weights of a layer, and needs the saving least.
+            options["frozen_dtype"] = distributed.low_dtype
+    options |= {
+        "load_in_4bit": config.model.load_in_4bit, "gradient_checkpointing": config.train.gradient_checkpointing,
+    }  # fmt: skip
+    if config.model.name_or_path.startswith("builtin:"):
+        adapter = HFModelAdapter.load(config.model.name_or_path, once=distributed.on_main, **options)
+    else:
+        adapter = distributed.together(lambda: HFModelAdapter.load(config.model.name_or_path, **options))
+    prepare_head(adapter.model)
+    return adapter
+
+
+def _check_fit(config: Config, distributed: "Distributed") -> None:
+    """Settings of the model that back end or precision cannot serve. Raises: UserError."""
+    backend = distributed.backend
+    if config.model.load_in_4bit and backend in ("fsdp2", "zero3"):
+        raise UserError(
+            f"model.load_in_4bit=true under {backend}: 4-bit weights cannot be sharded; use configs/accelerate/ddp.yaml "
+            "(each GPU holds them whole), or shard without load_in_4bit"
+        )
+    kernel = config.model.attn_implementation or ""
+    if kernel.startswith("flash_attention") and distributed.precision == "fp32":
+        raise UserError(
+            f"model.attn_implementation={kernel} computes in 16 bits but train.precision=fp32; use --train.precision=bf16, or "
+            "leave the kernel out"
+        )
+
+
+def _loading(config: Config, table: "TicketTable") -> dict[str, Any]:
     model = config.model
     options: dict[str, Any] = {
         "revision": model.revision, "trust_remote_code": model.trust_remote_code,
         "attn_implementation": model.attn_implementation, "dropout": config.train.dropout, "seed": config.run.seed,
     }  # fmt: skip
     if model.name_or_path.startswith("builtin:"):
-        texts = [*train["prompt"], *train["answer"], config.prompt.template.replace("{ticket}", "")]
-        return HFModelAdapter.load(model.name_or_path, texts=texts, once=distributed.on_main, **options)
-    return distributed.together(lambda: HFModelAdapter.load(model.name_or_path, **options))
+        train = table.rows("train")
+        options["texts"] = [*train["prompt"], *train["answer"], config.prompt.template.replace("{ticket}", "")]
+    return options
+
+
+def choose_batching(config: Config, adapter: "HFModelAdapter", distributed: "Distributed") -> str:
+    """packed or padded; a model that cannot do what is asked is said to. The trainer checks the choice again by a loss."""
+    wanted = config.train.batching
+    if wanted == "padded":
+        return wanted
+    from rca_dist.model import packing
+
+    reason = packing.support(adapter.model, distributed.device)
+    if reason is None:
+        packing.enable(adapter.model)
+        return "packed"
+    if distributed.is_main:
+        log.log(logging.WARNING if wanted == "packed" else logging.INFO, "padded rows instead of packed ones: %s", reason)
+    return "padded"
 
 
 def build_datasets(
@@ -140,16 +199,22 @@ def build_evaluator(
     table: "TicketTable",
     adapter: "HFModelAdapter",
     datasets: dict[str, "RCADataset"],
-    distributed: "Distributed",
+    trainer: "Trainer",
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> "Evaluator":
-    """The evaluator of a run; its base model is loaded again when it is needed."""
+    """The evaluator of a run. For the base model the trained network takes the old weights, or leaves its adapter out."""
     from rca_dist.evaluation.evaluator import Evaluator
+    from rca_dist.model.adapter import HFModelAdapter
+
+    def first_weights() -> dict[str, Any]:
+        fresh = HFModelAdapter.load(config.model.name_or_path, **_loading(config, table))
+        return dict(fresh.model.state_dict())
 
     settings = config.eval
     return Evaluator(
         adapter, table, datasets,
-        distributed=distributed, load_base=lambda: build_adapter(config, table, distributed),
+        distributed=trainer.distributed, packed=trainer.packed,
+        base=adapter.base_weights if adapter.is_lora else lambda: trainer.engine.other_weights(first_weights),
         systems=settings.systems, primary_metric=settings.primary_metric, max_new_tokens=settings.max_new_tokens,
         max_tickets=settings.max_tickets, batch_tokens=settings.batch_tokens, precision=settings.precision,
         bootstrap_samples=settings.bootstrap_samples, seed=config.split.seed, stop_requested=stop_requested,
@@ -168,13 +233,14 @@ def build_trainer(
 
     train = config.train
     assert train.learning_rate is not None and train.epochs is not None
+    batching = choose_batching(config, adapter, distributed)
     return Trainer(
         adapter.model, adapter.step, dataset,
         distributed=distributed, epochs=train.epochs, max_steps=train.max_steps,
         global_batch_size=train.global_batch_size, max_tokens_per_micro_batch=train.max_tokens_per_micro_batch,
         learning_rate=train.learning_rate, lr_scheduler=train.lr_scheduler, warmup_ratio=train.warmup_ratio,
         warmup_steps=train.warmup_steps, weight_decay=train.weight_decay, betas=train.betas,
-        max_grad_norm=train.max_grad_norm, optimizer_groups=adapter.optimizer_groups, seed=config.run.seed,
+        max_grad_norm=train.max_grad_norm, batching=batching, optimizer_groups=adapter.optimizer_groups, seed=config.run.seed,
         log_steps=train.log_steps, eval_steps=train.eval_steps, save_steps=config.checkpoint.save_steps, **parts,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,14 @@ import torch
 
 from rca_dist.errors import Stopped
 from rca_dist.evaluation.baselines import Nearest
-from rca_dist.evaluation.generation import answer_limit, generate_all
+from rca_dist.evaluation.generation import answer_limit, batches, generate_all
 from rca_dist.evaluation.results import SystemScores, split_results, strongest
 from rca_dist.evaluation.text_metrics import score
 from rca_dist.model.adapter import HFModelAdapter
 from rca_dist.model.loss import ticket_nll
 from rca_dist.runtime.distributed import Distributed
 from rca_dist.tickets.table import TicketTable
-from rca_dist.tokens.batching import deal, pack
+from rca_dist.tokens.batching import deal, shares
 from rca_dist.tokens.encode import RCADataset
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,8 @@ class Answers:
 class Evaluator:
     """Evaluates systems on splits of a ticket table.
 
-    `datasets` maps split names to the encoded tickets in the table's order; `load_base` gives a fresh adapter with the
-    weights before fine-tuning.
+    `datasets` maps split names to the encoded tickets in the table's order; `base` gives a context in which the adapter's model
+    answers as before fine-tuning (all ranks enter it); `packed` scores losses in packed rows, for models made ready for them.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class Evaluator:
         datasets: Mapping[str, RCADataset],
         *,
         distributed: Distributed,
-        load_base: Callable[[], HFModelAdapter] | None = None,
+        base: Callable[[], AbstractContextManager[None]] | None = None,
+        packed: bool = False,
         systems: Sequence[str] = ("model", "base", "oracle", "nearest"),
         primary_metric: str = "chrf",
         max_new_tokens: int | None = None,
@@ -74,7 +76,8 @@ class Evaluator:
         self.tickets = tickets
         self.datasets = datasets
         self.distributed = distributed
-        self.load_base = load_base
+        self.base = base
+        self.packed = packed
         self.systems = [name for name in systems if name != "oracle" or "oracle_nll" in tickets.frame.columns]
         self.primary_metric = primary_metric
         self.max_tickets = max_tickets
@@ -88,14 +91,13 @@ class Evaluator:
         wanted = max_new_tokens or answer_limit(datasets["train"].counts)
         self.max_new_tokens = max(1, min(wanted, adapter.max_length - longest_prompt))
         self.stop_requested = stop_requested
-        self._base: HFModelAdapter | None = None
         self._nearest: Nearest | None = None
         self._answers: dict[tuple[str, str, int], Answers] = {}
 
     def loss(self, split: str = "validation") -> dict[str, float]:
         """Exact loss (nats per supervised token), bits per byte and token accuracy of the model now. Collective."""
         indices = self._indices(split, self.max_tickets)
-        nll, tokens, correct = self._nll(self.adapter, split, indices)
+        nll, tokens, correct = self._nll(split, indices)
         size = self._answer_bytes(split, indices).sum()
         return {
             "eval/loss": float(nll.sum() / tokens.sum()),
@@ -164,10 +166,6 @@ class Evaluator:
                 log.info("%s on %d %s tickets: %.1f s", system, len(indices), split, time.perf_counter() - began)
         return self._answers[key]
 
-    def release_base(self) -> None:
-        """Forget the base model's weights."""
-        self._base = None
-
     def _compute(self, system: str, split: str, indices: np.ndarray) -> Answers:
         frame = self.tickets.rows(split).iloc[indices]
         if system == "oracle":
@@ -177,18 +175,12 @@ class Evaluator:
                 train = self.tickets.rows("train")
                 self._nearest = Nearest(train["prompt"].tolist(), train["answer"].tolist())
             return Answers(self._nearest.answer(frame["prompt"].tolist())[0])
-        adapter = self.adapter if system == "model" else self._base_adapter()
-        texts, at_limit = self._generate(adapter, split, indices)
-        nll, tokens, correct = self._nll(adapter, split, indices)
+        if system == "base" and self.base is None:
+            raise ValueError("the system 'base' needs `base`, a context in which the model is as before fine-tuning")
+        with self.base() if system == "base" and self.base else nullcontext():
+            texts, at_limit = self._generate(split, indices)
+            nll, tokens, correct = self._nll(split, indices)
         return Answers(texts, nll, tokens, correct, at_limit)
-
-    def _base_adapter(self) -> HFModelAdapter:
-        if self._base is None:
-            if self.load_base is None:
-                raise ValueError("the system 'base' needs load_base, a function that loads the weights before fine-tuning")
-            self._base = self.load_base()
-            self._base.model.to(self.distributed.device)
-        return self._base
 
     def _scores(self, system: str, split: str, limit: int | None) -> SystemScores:
         indices = self._indices(split, limit)
@@ -218,16 +210,21 @@ class Evaluator:
         return np.asarray([len(text.encode()) for text in kept], dtype=np.int64)
 
     @torch.no_grad()
-    def _nll(self, adapter: HFModelAdapter, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _nll(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """NLL (N,) float64, supervised tokens and right ones (N,) int64, of the tickets at `indices`. Collective."""
-        dist, dataset, model = self.distributed, self.datasets[split], adapter.model
+        dist, dataset, model = self.distributed, self.datasets[split], self.adapter.model
         was_training = model.training
         model.eval()
         found: dict[int, tuple[float, int, int]] = {}
-        mine = deal(indices, dataset.lengths, dist.world_size)[dist.rank]
+        parts = shares(
+            indices, dataset.lengths, world_size=dist.world_size, max_tokens=self.batch_tokens, packed=self.packed
+        )  # fmt: skip
         with dist.autocast(self.precision):
-            for batch in pack(mine, dataset.lengths, self.batch_tokens):
-                rows = ticket_nll(model, dist.to_device(dataset.collate(batch.tolist())))
+            for batch in parts[dist.rank]:
+                # Where weights are sharded, a rank without tickets must take part in the forward pass.
+                if len(batch) == 0 and not dist.sharded:
+                    continue
+                rows = ticket_nll(model, dist.to_device(dataset.collate(batch.tolist(), packed=self.packed)))
                 found |= dict(zip(batch.tolist(), zip(*(part.tolist() for part in rows), strict=True), strict=True))
         model.train(was_training)
         everyone = {n: row for part in dist.gather(found) for n, row in part.items()}
@@ -238,15 +235,18 @@ class Evaluator:
             np.asarray(columns[2], dtype=np.int64),
         )
 
-    def _generate(self, adapter: HFModelAdapter, split: str, indices: np.ndarray) -> tuple[list[str], int]:
+    def _generate(self, split: str, indices: np.ndarray) -> tuple[list[str], int]:
         """Greedy answers of the tickets at `indices`, and how many hit the limit. Collective."""
-        dist, dataset = self.distributed, self.datasets[split]
+        dist, dataset, adapter = self.distributed, self.datasets[split], self.adapter
         adapter.model.eval()
-        mine = deal(indices, dataset.lengths, dist.world_size)[dist.rank].tolist()
+        parts = [part.tolist() for part in deal(indices, dataset.lengths, dist.world_size)]
+        mine = parts[dist.rank]
+        lengths = [[int(dataset.encoded.prompt_lengths[n]) for n in part] for part in parts]
+        limits = {"max_new_tokens": self.max_new_tokens, "batch_tokens": self.batch_tokens}
         with dist.autocast(self.precision):
             rows = generate_all(
-                adapter, adapter.model, [dataset.prompt_ids(n) for n in mine],
-                max_new_tokens=self.max_new_tokens, batch_tokens=self.batch_tokens,
+                adapter, adapter.model, [dataset.prompt_ids(n) for n in mine], **limits,
+                in_step=max(len(batches(part, **limits)) for part in lengths) if dist.sharded else None,
             )  # fmt: skip
         found = {n: (adapter.decode(row), len(row) >= self.max_new_tokens) for n, row in zip(mine, rows, strict=True)}
         everyone = {n: answer for part in dist.gather(found) for n, answer in part.items()}

@@ -1,30 +1,47 @@
 """The one place that knows Hugging Face models: loading, special tokens, generation, optimizer groups, saving."""
 
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import GenerationConfig
 
 from rca_dist.errors import UserError
-from rca_dist.model import builtin, names
+from rca_dist.model import builtin
+from rca_dist.model.loading import check_attention, check_fit, from_pretrained
+from rca_dist.model.lora import LoraSettings, attach, four_bit_here, save_adapter
 from rca_dist.model.loss import causal_lm_step
-from rca_dist.model.parameters import decay_groups, set_config_dropout, set_dropout
+from rca_dist.model.parameters import decay_groups, set_dropout
 
 
 class HFModelAdapter:
     """A causal language model with its tokenizer.
 
-    Attributes: `model` (fp32 weights, on the CPU after loading), `tokenizer`, `step` (the training step function),
-    `eos_id` (what ends an answer in training), `eos_ids` (all that end a generation), `pad_id`, `max_length` (context).
+    Attributes: `model` (the plain model or, with LoRA, its `PeftModel`; on the CPU after loading unless 4-bit), `is_lora`,
+    `tokenizer`, `step` (the training step function), `eos_id` (what ends an answer in training), `eos_ids` (all that end a
+    generation), `pad_id`, `max_length` (context).
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, name: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str,
+        revision: str | None = None,
+        is_lora: bool = False,
+        build_base: Callable[[], Any] | None = None,
+    ) -> None:
+        """`build_base` makes the model as it was before fine-tuning, for one that exists nowhere else."""
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
+        self.revision = revision
+        self.is_lora = is_lora
+        self.build_base = build_base
         self.step: Callable[[Any, dict[str, torch.Tensor]], tuple[torch.Tensor, torch.Tensor]] = causal_lm_step
         self.eos_ids = _eos_ids(model, tokenizer, name)
         self.eos_id = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.eos_ids[0]
@@ -44,27 +61,67 @@ class HFModelAdapter:
         texts: Iterable[str] = (),
         seed: int = 0,
         once: Callable[[Callable[[], str]], str] = lambda work: work(),
+        lora: LoraSettings | None = None,
+        load_in_4bit: bool = False,
+        gradient_checkpointing: bool = False,
+        frozen_dtype: torch.dtype | None = None,
     ) -> "HFModelAdapter":
         """Load a folder or hub model, or build `builtin:NAME` with weights from `seed` and a tokenizer trained on `texts`.
 
-        `once` runs work on one process and hands its result to all, as `Distributed.on_main` does.
-        Raises: UserError when the model cannot be had, saying what to do without internet.
+        `once` runs work on one process and hands its result to all, as `Distributed.on_main` does. With `lora` only a fresh
+        fp32 adapter is trained, drawn from `seed`; the frozen weights are fp32, `frozen_dtype`, or packed into 4 bits.
+        Raises: UserError when the model cannot be had as asked, saying what to do.
         """
+        if frozen_dtype is not None and lora is None:
+            raise ValueError("frozen_dtype is for the frozen weights under an adapter: give lora too")
+        if load_in_4bit and lora is None:
+            raise UserError("model.load_in_4bit=true needs an adapter to train: set lora.r, e.g. 16")
+        build_base = None
         if name_or_path.startswith("builtin:"):
+            if load_in_4bit:
+                raise UserError(f"model.load_in_4bit=true: {name_or_path} starts from random weights; name a pretrained model")
             size = builtin.SIZES[name_or_path.removeprefix("builtin:")]
+            if attn_implementation:
+                check_attention(builtin.model_config(size), attn_implementation, name_or_path)
             tokenizer = builtin.wrap_tokenizer(once(lambda: builtin.train_tokenizer(texts, size)), size)
-            model = builtin.build_model(size, tokenizer, seed=seed, attn_implementation=attn_implementation)
-        else:
-            options = {"revision": revision, "trust_remote_code": trust_remote_code}
-            model, tokenizer = _from_pretrained(name_or_path, options, attn_implementation, dropout)
-            check_fit(model, tokenizer, name_or_path)
-        set_dropout(model, dropout)
-        return cls(model, tokenizer, name=name_or_path)
 
-    def generate(self, model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int) -> list[list[int]]:
+            def build_base() -> Any:
+                return _cast(
+                    builtin.build_model(size, tokenizer, seed=seed, attn_implementation=attn_implementation), frozen_dtype
+                )
+
+            model = build_base()
+        else:
+            placement = four_bit_here() if load_in_4bit else {"dtype": frozen_dtype or torch.float32}
+            model, tokenizer = from_pretrained(
+                name_or_path, revision=revision, trust_remote_code=trust_remote_code,
+                attn_implementation=attn_implementation, dropout=dropout, placement=placement,
+            )  # fmt: skip
+            check_fit(model, tokenizer, name_or_path)
+            revision = revision or getattr(model.config, "_commit_hash", None)
+        set_dropout(model, dropout)
+        plain = model
+        if lora is not None:
+            model = attach(plain, lora, seed, name=name_or_path)
+        if gradient_checkpointing:
+            _checkpoint_activations(plain, name_or_path)
+        return cls(model, tokenizer, name=name_or_path, revision=revision, is_lora=lora is not None, build_base=build_base)
+
+    @contextmanager
+    def base_weights(self) -> Iterator[None]:
+        """Inside, a LoRA model answers as before fine-tuning; not for training. Local. Raises: RuntimeError without LoRA."""
+        if not self.is_lora:
+            raise RuntimeError("full fine-tuning changes the base weights: load the base model again")
+        with self.model.disable_adapter():
+            yield
+
+    def generate(
+        self, model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, synced_gpus: bool = False
+    ) -> list[list[int]]:
         """Greedy continuation of each prompt (ids), EOS excluded. `model` is `self.model`, moved and in eval mode.
 
-        One left-padded batch; a returned list of `max_new_tokens` ids means that the limit was hit.
+        One left-padded batch; a returned list of `max_new_tokens` ids means that the limit was hit. `synced_gpus`: ranks that
+        share sharded weights go on with empty forwards until the last one ends; then all must call it equally often.
         """
         device = next(model.parameters()).device
         width = max(len(prompt) for prompt in prompts)
@@ -73,10 +130,13 @@ class HFModelAdapter:
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.as_tensor(prompt, dtype=torch.long)
             mask[row, width - len(prompt) :] = 1
+        # Buffers for gathered weights that are made in inference mode could not serve a later backward pass.
+        quiet = torch.no_grad() if synced_gpus else torch.inference_mode()
         # A checkpoint's own settings (repetition penalties and the like) would be merged into ours.
-        own, model.generation_config = model.generation_config, GenerationConfig()
+        plain = model.get_base_model() if self.is_lora else model
+        own, plain.generation_config = plain.generation_config, GenerationConfig()
         try:
-            with torch.inference_mode():
+            with quiet:
                 out = model.generate(
                     input_ids=ids.to(device),
                     attention_mask=mask.to(device),
@@ -86,9 +146,10 @@ class HFModelAdapter:
                     eos_token_id=self.eos_ids,
                     pad_token_id=self.pad_id,
                     use_cache=True,
+                    synced_gpus=synced_gpus,
                 )
         finally:
-            model.generation_config = own
+            plain.generation_config = own
         return [self._until_eos(row) for row in out[:, width:].tolist()]
 
     def _until_eos(self, ids: list[int]) -> list[int]:
@@ -102,38 +163,93 @@ class HFModelAdapter:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
     def optimizer_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Parameter groups for AdamW: decay on matrices, none on vectors (norms, biases)."""
+        """Parameter groups for AdamW: decay on matrices (A and B too), none on vectors (norms, biases, DoRA's magnitudes)."""
         return decay_groups(self.model, weight_decay)
 
     def parameter_counts(self) -> tuple[int, int]:
-        """(all, trainable) parameters; tied ones once."""
+        """(all, trainable) parameters; tied ones once, sharded and 4-bit ones in full."""
         parameters = list(self.model.parameters())
-        return sum(p.numel() for p in parameters), sum(p.numel() for p in parameters if p.requires_grad)
+        return sum(map(_numel, parameters)), sum(_numel(p) for p in parameters if p.requires_grad)
 
-    def save(self, folder: Path, state: dict[str, torch.Tensor] | None = None) -> None:
-        """Write weights (safetensors) and tokenizer to `folder` as plain transformers loads them."""
-        self.model.save_pretrained(folder, state_dict=state, safe_serialization=True)
+    def save(self, folder: Path, state: Mapping[str, torch.Tensor] | None = None, *, home: Path | None = None) -> None:
+        """Write weights (safetensors) and tokenizer to `folder`, for plain transformers or peft to load.
+
+        `state`: whole CPU tensors named as in `model.state_dict()`, tied ones under any of their names; with LoRA the
+        trainable ones are enough. `home`: where the folder will lie in the end, when it is renamed after writing.
+
+        A full model loads with `AutoModelForCausalLM.from_pretrained(folder)`, and so does an adapter where peft is
+        installed, or with `AutoPeftModelForCausalLM`: its config names the base model by hub name and revision, or by
+        absolute path. A built-in base model exists nowhere else and is saved in `folder/base`. peft reads a relative path
+        from the working directory, so the absolute one is written; for a folder that was moved, name the base:
+        `PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder / "base"), folder)`.
+
+        Raises: RuntimeError when weights are missing, empty or other than in memory.
+        """
+        folder = Path(folder)
+        if self.is_lora:
+            if self.build_base is not None:
+                base = self.build_base()
+                base.save_pretrained(folder / "base")
+                self.tokenizer.save_pretrained(folder / "base")
+                place = str((home or folder).absolute() / "base")
+            else:
+                local = Path(self.name).expanduser()
+                place = str(local.absolute()) if local.is_dir() else self.name
+            save_adapter(self.model, folder, state, base=place, revision=None if Path(place).is_dir() else self.revision)
+        else:
+            whole = None if state is None else _whole_state(self.model, state)
+            self.model.save_pretrained(folder, state_dict=whole, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
 
 
-def check_fit(model: Any, tokenizer: Any, name: str) -> None:
-    """Refuse a model that looks ahead, or whose tokenizer makes ids that it does not have. Raises: UserError."""
-    rows = model.get_input_embeddings().num_embeddings
-    if (largest := max(tokenizer.get_vocab().values())) >= rows:
-        raise UserError(
-            f"model.name_or_path={name}: its tokenizer makes ids up to {largest} but the model has {rows} embeddings; "
-            "the two do not belong together"
-        )
-    ids = torch.arange(8)[None] % rows
-    changed = ids.clone()
-    changed[0, -3:] = (changed[0, -3:] + 1) % rows
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        first, second = (model(input_ids=x, use_cache=False).logits[0, :5] for x in (ids, changed))
-    model.train(was_training)
-    if not torch.allclose(first, second, rtol=1e-4, atol=1e-4):
-        raise UserError(f"model.name_or_path={name}: its tokens see what comes after them, so it is no causal language model")
+def _whole_state(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`state` with every parameter, tied ones as one tensor. Raises: RuntimeError for missing, empty or misshapen ones."""
+    tied: dict[int, list[str]] = {}
+    shapes: dict[int, tuple[int, ...]] = {}
+    for name, p in model.named_parameters(remove_duplicate=False):
+        tied.setdefault(id(p), []).append(name)
+        shapes[id(p)] = tuple(getattr(p, "ds_shape", p.shape))
+    out, problems = dict(state), []
+    for key, group in tied.items():
+        given = [state[name] for name in group if name in state]
+        if not given:
+            problems.append(f"{group[0]} is missing")
+        elif any(tuple(tensor.shape) != shapes[key] for tensor in given):
+            problems.append(f"{group[0]} has shape {tuple(given[0].shape)} instead of {shapes[key]}")
+        elif any(not torch.equal(tensor, given[0]) for tensor in given[1:]):
+            problems.append(f"{' and '.join(group)} are tied but differ")
+        else:
+            out |= dict.fromkeys(group, given[0])
+    kept = model.state_dict().keys() - out.keys()
+    out |= {name: buffer.detach().cpu() for name, buffer in model.named_buffers() if name in kept}
+    if problems:
+        raise RuntimeError(f"{len(problems)} weights were not gathered for saving: {'; '.join(problems[:3])}")
+    return out
+
+
+def _numel(p: torch.Tensor) -> int:
+    """Elements of a parameter: all of one that is sharded (DeepSpeed), each of several packed into one (4-bit)."""
+    count = int(getattr(p, "ds_numel", p.numel()))
+    return count * 2 * p.element_size() if type(p).__name__ == "Params4bit" else count
+
+
+def _cast(model: Any, dtype: torch.dtype | None) -> Any:
+    """Parameters in `dtype`; buffers stay, for rotary frequencies lose too much in bf16."""
+    if dtype is not None:
+        for p in model.parameters():
+            p.data = p.data.to(dtype)
+        model.config.dtype = dtype
+    return model
+
+
+def _checkpoint_activations(model: Any, name: str) -> None:
+    if not model.supports_gradient_checkpointing:
+        raise UserError(f"train.gradient_checkpointing=true: {name} ({type(model).__name__}) cannot; leave it out")
+    with warnings.catch_warnings():
+        # The newer name does not exist in all supported releases of transformers.
+        warnings.simplefilter("ignore", FutureWarning)
+        # The reentrant kind drops gradients where a block's input needs none, as under frozen embeddings.
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
@@ -145,20 +261,3 @@ def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
     if not found:
         raise UserError(f"model.name_or_path={name}: its tokenizer has no end-of-text token, so no answer could ever end")
     return found
-
-
-def _from_pretrained(name: str, options: dict[str, Any], attention: str | None, dropout: float) -> tuple[Any, Any]:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    names.check(name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        config = AutoConfig.from_pretrained(name, **options)
-        set_config_dropout(config, dropout)
-        options = options | {"config": config} | ({"attn_implementation": attention} if attention else {})
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True, **options)
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        first = " ".join(str(error).split())[:300] or type(error).__name__
-        advice = "The folder is damaged or incomplete; save or download it again" if Path(name).is_dir() else names.OFFLINE_HELP
-        raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {advice}.") from error
-    return model, tokenizer

@@ -1,7 +1,8 @@
 """Resumable state on disk: written aside, verified by a manifest, then renamed.
 
-`checkpoints/step-000120/` holds `model.safetensors`, `optimizer.pt`, one `rng-RANK.pt` per rank and `manifest.json` with the
-size and sha256 of each. `checkpoints/latest` names the newest complete one. A damaged one is skipped for the one before.
+`checkpoints/step-000120/` holds the engine's state (`model.safetensors` and `optimizer.pt` where weights are replicated,
+`shards/` under FSDP2, `deepspeed/` under ZeRO), one `rng-RANK.pt` per rank and `manifest.json` with the size and sha256 of
+each file. `checkpoints/latest` names the newest complete one. A damaged one is skipped for the one before.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import torch
 
 from rca_dist.errors import UserError
 from rca_dist.runtime.distributed import Distributed
+from rca_dist.runtime.engines import Engine
 from rca_dist.runtime.files import read_json, sync_folder, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ class Checkpoints:
         self.distributed = distributed
         self.keep_last = keep_last
 
-    def save(self, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]) -> Path:
+    def save(self, step: int, engine: Engine, facts: dict[str, Any]) -> Path:
         """Save the state after `step` steps. Collective.
 
         `facts` (JSON) goes into the manifest. Returns the directory.
@@ -40,20 +42,22 @@ class Checkpoints:
         aside = self.folder / f"step-{step:06d}.tmp"
         dist.on_main(lambda: _fresh(aside))
 
-        def write() -> dict[str, Any]:
+        def write() -> None:
             torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
-            written = [f"rng-{dist.rank}.pt"]
-            if dist.is_main:
-                _save_tensors(model.state_dict(), aside / "model.safetensors")
-                torch.save(optimizer.state_dict(), aside / "optimizer.pt")
-                written += ["model.safetensors", "optimizer.pt"]
-            return {name: _file_facts(aside / name) for name in written}
+            engine.save(aside)
 
-        mine = dist.together(write)
+        def read_back() -> dict[str, Any]:
+            # Ranks share the hashing of the files that all of them wrote.
+            written = sorted(str(path.relative_to(aside)) for path in aside.rglob("*") if path.is_file())
+            return {name: _file_facts(aside / name) for name in written[dist.rank :: dist.world_size]}
+
+        dist.together(write)
+        mine = dist.together(read_back)
         files = {name: facts_of for part in dist.gather(mine) for name, facts_of in part.items()}
-        dist.on_main(
-            lambda: self._publish(aside, target, {"step": step, "world_size": dist.world_size, **facts, "files": files})
-        )
+        kind = {"world_size": dist.world_size, "backend": dist.backend, "format": _format(dist.backend)}
+        scale = {"loss_scale": engine.scale.state()} if engine.scale else {}
+        manifest = {"step": step, **kind, **scale, **facts, "files": files}
+        dist.on_main(lambda: self._publish(aside, target, manifest))
         return target
 
     def _publish(self, aside: Path, target: Path, manifest: dict[str, Any]) -> None:
@@ -95,14 +99,30 @@ class Checkpoints:
             )
         return None
 
-    def load(self, path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put a verified checkpoint's state into model, optimizer and this rank's random generators."""
-        device = self.distributed.device
-        model.load_state_dict(_load_tensors(path / "model.safetensors"))
-        optimizer.load_state_dict(torch.load(path / "optimizer.pt", map_location=device, weights_only=True))
-        rng = path / f"rng-{self.distributed.rank}.pt"
+    def load(self, path: Path, engine: Engine) -> None:
+        """Put a verified checkpoint's state into the engine and this rank's random generators. Collective.
+
+        Raises: UserError when it was written under a back end or world size that this one cannot go on from.
+        """
+        dist = self.distributed
+        manifest = read_json(path / "manifest.json") or {}
+        self._check_kind(path, manifest)
+        dist.together(lambda: engine.load(path))
+        if engine.scale and "loss_scale" in manifest:
+            engine.scale.restore(manifest["loss_scale"])
+        rng = path / f"rng-{dist.rank}.pt"
         if rng.exists():
             set_random_state(torch.load(rng, weights_only=True))
+
+    def _check_kind(self, path: Path, manifest: dict[str, Any]) -> None:
+        dist = self.distributed
+        written, world = manifest.get("format", "replicated"), manifest.get("world_size")
+        if written != _format(dist.backend) or (written.startswith("zero") and world != dist.world_size):
+            raise UserError(
+                f"{path}: written by {world} processes under {manifest.get('backend', 'ddp')}, and {dist.world_size} under "
+                f"{dist.backend} cannot go on from it: start as before, or begin again with --run.overwrite "
+                "(one process and DDP read each other's, FSDP2 reads its own at any number of processes)"
+            )
 
 
 def random_state() -> dict[str, Any]:
@@ -129,33 +149,13 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
 
 
+def _format(backend: str) -> str:
+    return {"no": "replicated", "ddp": "replicated"}.get(backend, backend)
+
+
 def _fresh(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-def _save_tensors(state: dict[str, torch.Tensor], path: Path) -> None:
-    from safetensors.torch import save_file
-
-    seen: dict[tuple[int, tuple[int, ...]], str] = {}
-    unique: dict[str, torch.Tensor] = {}
-    aliases: dict[str, str] = {}
-    for name, tensor in state.items():
-        place = (tensor.data_ptr(), tuple(tensor.shape))
-        if tensor.numel() and place in seen:
-            aliases[name] = seen[place]
-        else:
-            seen[place] = name
-            unique[name] = tensor.detach().contiguous()
-    save_file(unique, path, metadata=aliases)
-
-
-def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as handle:
-        state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
-        return state | {alias: state[name] for alias, name in (handle.metadata() or {}).items()}
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

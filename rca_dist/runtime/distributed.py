@@ -5,19 +5,23 @@ ranks alike.
 """
 
 import contextlib
-import datetime
+import logging
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from rca_dist.errors import UserError
+from rca_dist.runtime.accelerators import start_accelerator
+from rca_dist.runtime.engines import Engine, ShardedEngine
+from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_environment, missing_processes
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
-Precision = str  # "fp32" or "bf16"
+Precision = str  # "fp32", "bf16" or "fp16"
 
 
 def set_seed(seed: int) -> None:
@@ -30,37 +34,50 @@ def set_seed(seed: int) -> None:
 class Distributed:
     """The process group, the device and the arithmetic of a run.
 
-    Attributes: `rank`, `world_size`, `local_rank`, `is_main`, `device`, `backend` (no, ddp), `precision` (fp32, bf16).
+    Attributes: `rank`, `world_size`, `local_rank`, `is_main`, `device`, `backend` (no, ddp, fsdp2, zero1, zero2, zero3),
+    `precision` (fp32, bf16, fp16).
     """
 
-    def __init__(self, *, precision: str = "fp32", timeout_seconds: int = 600) -> None:
-        """Join the process group that the launcher announced in the environment, if any.
+    def __init__(self, *, precision: str = "fp32", timeout_seconds: int = 600, max_grad_norm: float | None = None) -> None:
+        """Join the process group that the launcher announced in the environment, if any, under the back end it named.
 
-        `precision` auto is bf16 on a GPU or CPU that computes it natively, else fp32.
-        Raises: UserError for bf16 on a device without it; RuntimeError when the launcher's processes did not find each other.
+        `precision` auto is bf16 on a GPU or CPU that computes it natively, else fp32. `max_grad_norm` is only compared with
+        what the launcher's files say.
+        Raises: UserError for a precision the device does not have, or when the launcher's files contradict our settings;
+        RuntimeError when the launcher's processes did not find each other.
         """
-        from accelerate import Accelerator, InitProcessGroupKwargs
-
         self._quiet_helpers()
-        handler = InitProcessGroupKwargs(timeout=datetime.timedelta(seconds=timeout_seconds))
+        settings = from_environment()
         on_cpu = not torch.cuda.is_available() and not _has_mps()
-        # Without cpu=True, Accelerate takes several CPU processes for lone ones and never exchanges gradients.
-        self.accelerator = Accelerator(cpu=on_cpu, mixed_precision="no", kwargs_handlers=[handler])
+        self.backend = settings.backend
+        self.precision = resolve_precision(precision, torch.device("cpu") if on_cpu else _gpu())
+        self._forward_precision = self.precision
+        problems = contradictions(settings, precision=self.precision, max_grad_norm=max_grad_norm)
+        if problems:
+            raise UserError("\n".join(problems))
+        self.accelerator = start_accelerator(settings, on_cpu=on_cpu, precision=self.precision, timeout_seconds=timeout_seconds)
         self.rank: int = self.accelerator.process_index
         self.world_size: int = self.accelerator.num_processes
         self.local_rank: int = self.accelerator.local_process_index
         self.is_main = self.rank == 0
         # Accelerate numbers CPU devices by rank, and torch.load knows no "cpu:1".
         self.device: torch.device = torch.device("cpu") if on_cpu else self.accelerator.device
-        self.backend = "ddp" if self.world_size > 1 else "no"
-        self.precision = resolve_precision(precision, self.device)
-        expected = int(os.environ.get("WORLD_SIZE", "1"))
-        if self.world_size != expected:
+        self._check_group(settings)
+        if on_cpu and self.backend != "no" and self.is_main:
+            log.info("no GPU here: %d processes on the CPU with gloo, back end %s", self.world_size, self.backend)
+
+    def _check_group(self, settings: LauncherSettings) -> None:
+        kind = self.accelerator.distributed_type.value
+        allowed = {"fsdp2": ("FSDP",), "no": ("NO", "MULTI_CPU", "MULTI_GPU"), "ddp": ("MULTI_GPU", "MULTI_CPU")}
+        if kind not in allowed.get(self.backend, ("DEEPSPEED",)) or self.world_size != settings.world_size:
             raise RuntimeError(
-                f"the launcher announced {expected} processes but Accelerate formed a group of {self.world_size}; "
-                "on a CPU launch with `--multi_gpu --num_processes N`, across nodes of DeepSpeed with "
-                "`--deepspeed_multinode_launcher standard`"
+                f"the launcher announced {settings.world_size} processes under {self.backend}, but Accelerate formed a group "
+                f"of {self.world_size} of kind {kind}; on a CPU launch with `--multi_gpu --num_processes N`, across nodes of "
+                "DeepSpeed with `--deepspeed_multinode_launcher standard`"
             )
+        missing = missing_processes(settings)
+        if missing:
+            raise UserError(missing)
 
     @staticmethod
     def _quiet_helpers() -> None:
@@ -94,6 +111,12 @@ class Distributed:
         if outcome[1][0] == "user":
             raise UserError(outcome[1][1])
         raise error if error is not None else RuntimeError(f"rank 0 failed: {outcome[1][1]}")
+
+    def on_main_only(self, work: Callable[[], T]) -> T | None:
+        """Run `work` on rank 0 and keep its result there; None elsewhere. Collective; raises as `on_main` does."""
+        kept: list[T] = []
+        self.on_main(lambda: kept.append(work()))
+        return kept[0] if kept else None
 
     def together(self, work: Callable[[], T]) -> T:
         """Run `work` on every rank, each keeping its own result. Collective: no rank goes on alone when another failed.
@@ -145,13 +168,25 @@ class Distributed:
         torch.distributed.all_gather_object(parts, part)
         return parts
 
-    def prepare(self, model: torch.nn.Module) -> torch.nn.Module:
-        """Move to the device and give all ranks rank 0's weights. Collective."""
-        model.to(self.device)
-        if self.world_size > 1:
-            for tensor in (*model.parameters(), *model.buffers()):
-                torch.distributed.broadcast(tensor.detach(), src=0)
-        return model
+    def prepare(
+        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None, *, max_grad_norm: float = 0.0
+    ) -> Engine:
+        """Move the model to the device, replicate or shard it as the back end says. Collective. Returns its steps' engine.
+
+        The module stays usable for evaluation: every rank must then make the same number of forwards.
+        Raises: RuntimeError when ranks start from different weights or the back end is not the one asked for.
+        """
+        if self.backend in ("fsdp2", "zero1", "zero2", "zero3"):
+            # Shards of different weights would make one that nobody has; where weights are replicated rank 0's are sent.
+            self.same_everywhere(
+                sum(float(p.detach().double().sum()) for p in model.parameters()), "the sum of all weights at the start"
+            )
+        engine: type[Engine] = {"fsdp2": ShardedEngine}.get(self.backend, Engine)
+        if self.backend.startswith("zero"):
+            from rca_dist.runtime.zero import ZeroEngine
+
+            engine = ZeroEngine
+        return engine(self, model, optimizer, max_grad_norm=max_grad_norm)
 
     def to_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Tensors of a micro-batch on this rank's device; copies overlap with compute on a GPU."""
@@ -159,32 +194,31 @@ class Distributed:
             return batch
         return {k: v.to(self.device, non_blocking=True) if torch.is_tensor(v) else v for k, v in batch.items()}
 
-    def autocast(self, precision: str | None = None) -> contextlib.AbstractContextManager[Any]:
-        """The forward pass's arithmetic: fp32, or bf16 with fp32 weights."""
-        enabled = (precision or self.precision) == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+    @contextlib.contextmanager
+    def autocast(self, precision: str | None = None) -> Iterator[None]:
+        """The forward pass's arithmetic: fp32, or bf16 or fp16 with fp32 weights."""
+        before, self._forward_precision = self._forward_precision, precision or self.precision
+        try:
+            with self.autocast_now():
+                yield
+        finally:
+            self._forward_precision = before
 
-    def backward(self, loss_sum: torch.Tensor, total: int) -> None:
-        """Add this micro-batch's share of the gradient of (sum of all ranks' losses / `total`). Local.
+    def autocast_now(self) -> contextlib.AbstractContextManager[Any]:
+        """The arithmetic that the innermost `autocast` asked for, for code that has switched torch's autocast off."""
+        wanted = self._forward_precision
+        dtype = torch.float16 if wanted == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, dtype=dtype, enabled=wanted != "fp32")
 
-        This is the only place that scales a gradient. `exchange` adds up what the ranks have, so nothing else divides.
-        """
-        (loss_sum / total).backward()
+    @property
+    def low_dtype(self) -> torch.dtype:
+        """The 16-bit type of the training precision (bfloat16 for fp32 too)."""
+        return torch.float16 if self.precision == "fp16" else torch.bfloat16
 
-    def exchange(self, parameters: list[torch.nn.Parameter]) -> None:
-        """Sum the gradients over ranks, once per step. Collective.
-
-        Flat buckets in the order of `parameters`, so that the order of additions is the same in every step and every start:
-        a wrapper that rebuilds its buckets after the first step makes a resumed run differ by rounding.
-        """
-        if self.world_size == 1:
-            return
-        for bucket in _buckets([p for p in parameters if p.requires_grad]):
-            grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in bucket]
-            flat = torch.cat([grad.reshape(-1) for grad in grads])
-            torch.distributed.all_reduce(flat)
-            for p, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
-                p.grad = part.view_as(p)
+    @property
+    def sharded(self) -> bool:
+        """Whether a forward pass is collective, because no rank holds all weights."""
+        return self.backend in ("fsdp2", "zero3")
 
     def same_everywhere(self, value: float, what: str) -> None:
         """Stop when ranks disagree on `value`. Collective. Raises: RuntimeError on every rank."""
@@ -200,17 +234,8 @@ class Distributed:
             torch.distributed.destroy_process_group()
 
 
-def _buckets(parameters: list[torch.nn.Parameter], most: int = 1 << 25) -> list[list[torch.nn.Parameter]]:
-    """Consecutive parameters of one type, at most `most` elements together unless one is larger."""
-    buckets: list[list[torch.nn.Parameter]] = []
-    size = 0
-    for p in parameters:
-        if not buckets or size + p.numel() > most or p.dtype != buckets[-1][0].dtype:
-            buckets.append([])
-            size = 0
-        buckets[-1].append(p)
-        size += p.numel()
-    return buckets
+def _gpu() -> torch.device:
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("mps")
 
 
 def _has_mps() -> bool:
@@ -223,7 +248,9 @@ def resolve_precision(wanted: str, device: torch.device) -> Precision:
     if wanted == "auto":
         return "bf16" if native else "fp32"
     if wanted == "bf16" and device.type == "cuda" and not native:
-        raise UserError("train.precision=bf16: this GPU has no bf16 arithmetic; use --train.precision=fp32")
+        raise UserError("train.precision=bf16: this GPU has no bf16 arithmetic; use --train.precision=fp16 or fp32")
+    if wanted in ("bf16", "fp16") and device.type == "mps":
+        raise UserError(f"train.precision={wanted}: not on Apple GPUs yet; use --train.precision=fp32")
     return wanted
 
 

@@ -5,12 +5,17 @@ examples are dealt out, never which ones they are. Every rank computes the whole
 the supervised tokens of a step are known before its first backward.
 """
 
-import heapq
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from rca_dist.tokens.collate import FILLER_TOKENS
+from rca_dist.tokens.sharing import deal, pack, shares
+
+__all__ = ["Step", "StepPlan", "deal", "pack", "shares"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,10 @@ class Step:
 class StepPlan:
     """The steps of a run. Each epoch uses every example exactly once; its last step may be smaller.
 
-    `lengths` (N,) tokens and `counts` (N,) supervised tokens per example; `max_tokens` padded tokens per micro-batch (an
-    example longer than that runs alone).
+    `lengths` (N,) tokens and `counts` (N,) supervised tokens per example; `costs` (N,) what an example's computation costs
+    in any unit, by which ranks are balanced (default: its tokens); `max_tokens` computed tokens per micro-batch, padding
+    included (an example longer than that runs alone). `packed` may be changed between steps: it moves no example to
+    another step.
     """
 
     def __init__(
@@ -42,17 +49,33 @@ class StepPlan:
         seed: int = 0,
         world_size: int = 1,
         rank: int = 0,
+        packed: bool = False,
+        costs: Sequence[float] | np.ndarray | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths, dtype=np.int64)
         self.counts = np.asarray(counts, dtype=np.int64)
+        self.costs = self.lengths if costs is None else np.asarray(costs)
         if len(self.lengths) == 0:
             raise ValueError("there is no training example")
+        if not len(self.lengths) == len(self.counts) == len(self.costs):
+            raise ValueError(f"{len(self.lengths)} lengths, {len(self.counts)} counts, {len(self.costs)} costs: must be alike")
         self.global_batch_size = global_batch_size
         self.max_tokens = max_tokens
         self.seed = seed
         self.world_size = world_size
         self.rank = rank
+        self.packed = packed
         self.steps_per_epoch = math.ceil(len(self.lengths) / global_batch_size)
+
+    @property
+    def oversized(self) -> int:
+        """Examples longer than `max_tokens`; each runs alone."""
+        return int((self.lengths > self.max_tokens).sum())
+
+    @property
+    def idle_ranks(self) -> int:
+        """Ranks that have nothing but filler in every step, since a step has fewer examples than there are ranks."""
+        return max(0, self.world_size - min(self.global_batch_size, len(self.lengths)))
 
     def order(self, epoch: int) -> np.ndarray:
         """The epoch's permutation of all examples, a function of (seed, epoch) alone."""
@@ -64,55 +87,53 @@ class StepPlan:
 
     def steps(self, start: int, stop: int) -> Iterator[Step]:
         """Steps `start` .. `stop - 1`, counted over the whole run."""
+        for index, examples in self._examples(start, stop):
+            yield Step(
+                index=index,
+                epoch=index // self.steps_per_epoch,
+                examples=examples,
+                supervised=int(self.counts[examples].sum()),
+                tokens=int(self.lengths[examples].sum()),
+                micro_batches=self._shares(examples)[self.rank],
+            )
+
+    def balance(self, steps: int = 200, weights: np.ndarray | None = None) -> float:
+        """Slowest rank's cost / mean over ranks, the mean over the first `steps` steps of an epoch; 1.0 is perfect.
+
+        Cost is that of the positions computed, padding included; with `weights` (N,), e.g. `counts`, the sum of those instead.
+        """
+        ratios = []
+        for _, examples in self._examples(0, min(steps, self.steps_per_epoch)):
+            loads = np.asarray([sum(self._load(b, weights) for b in share) for share in self._shares(examples)])
+            ratios.append(loads.max() / loads.mean() if loads.any() else 1.0)
+        return float(np.mean(ratios))
+
+    def computed_positions(self, steps: int = 200) -> float:
+        """Positions computed per real token, padding and filler of all ranks included, over an epoch's first `steps` steps."""
+        computed = tokens = 0
+        for _, examples in self._examples(0, min(steps, self.steps_per_epoch)):
+            tokens += int(self.lengths[examples].sum())
+            for batch in itertools.chain.from_iterable(self._shares(examples)):
+                lengths = self.lengths[batch]
+                computed += int(lengths.sum() if self.packed else lengths.max() * len(batch)) if len(batch) else FILLER_TOKENS
+        return computed / max(1, tokens)
+
+    def _examples(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray]]:
         epoch, order = -1, np.zeros(0, dtype=np.int64)
         for index in range(start, stop):
             if index // self.steps_per_epoch != epoch:
                 epoch = index // self.steps_per_epoch
                 order = self.order(epoch)
             first = (index % self.steps_per_epoch) * self.global_batch_size
-            yield self._step(index, epoch, order[first : first + self.global_batch_size])
+            yield index, order[first : first + self.global_batch_size]
 
-    def _step(self, index: int, epoch: int, examples: np.ndarray) -> Step:
-        per_rank = [pack(part, self.lengths, self.max_tokens) for part in deal(examples, self.lengths, self.world_size)]
-        mine = per_rank[self.rank]
-        most = max(len(part) for part in per_rank)
-        filler = [np.zeros(0, dtype=np.int64)] * (most - len(mine))
-        return Step(
-            index=index,
-            epoch=epoch,
-            examples=examples,
-            supervised=int(self.counts[examples].sum()),
-            tokens=int(self.lengths[examples].sum()),
-            micro_batches=mine + filler,
+    def _shares(self, examples: np.ndarray) -> list[list[np.ndarray]]:
+        return shares(
+            examples, self.lengths, world_size=self.world_size, max_tokens=self.max_tokens, packed=self.packed, costs=self.costs
         )
 
-
-def deal(examples: np.ndarray, lengths: np.ndarray, parts: int) -> list[np.ndarray]:
-    """Split examples into `parts` shares of about equal tokens: longest first, each to the lightest share so far."""
-    if parts == 1:
-        return [examples]
-    shares: list[list[int]] = [[] for _ in range(parts)]
-    heap = [(0, part) for part in range(parts)]
-    for n in _by_length(examples, lengths)[::-1]:
-        load, part = heapq.heappop(heap)
-        shares[part].append(int(n))
-        heapq.heappush(heap, (load + int(lengths[n]), part))
-    return [np.asarray(share, dtype=np.int64) for share in shares]
-
-
-def pack(examples: np.ndarray, lengths: np.ndarray, max_tokens: int) -> list[np.ndarray]:
-    """Group examples of like length into padded micro-batches: rows x longest row <= `max_tokens`."""
-    batches: list[list[int]] = []
-    width = 0
-    for n in _by_length(examples, lengths)[::-1]:
-        if batches and (len(batches[-1]) + 1) * width <= max_tokens:
-            batches[-1].append(int(n))
-        else:
-            batches.append([int(n)])
-            width = int(lengths[n])
-    return [np.asarray(batch, dtype=np.int64) for batch in batches]
-
-
-def _by_length(examples: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    # Ties by index: the deal depends on the set of examples, not on the order it is given in.
-    return examples[np.lexsort((examples, lengths[examples]))]
+    def _load(self, batch: np.ndarray, weights: np.ndarray | None) -> float:
+        if len(batch) == 0:
+            return 0.0
+        values = (self.costs if weights is None else weights)[batch]
+        return float(values.sum() if self.packed or weights is not None else values.max() * len(batch))

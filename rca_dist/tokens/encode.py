@@ -12,9 +12,9 @@ import numpy as np
 
 from rca_dist.errors import UserError
 from rca_dist.tokens.cache import Encoded, Limits, content_key, open_cached, write_cache
+from rca_dist.tokens.collate import FILLER_TOKENS, IGNORE, collate_packed, collate_padded
 from rca_dist.tokens.prompt import PromptFormat, encode_plain, starts_with_bos
 
-IGNORE = -100
 CHUNK = 2000
 
 
@@ -103,32 +103,14 @@ class RCADataset:
         prompts, answers = self.encoded.cut.sum(axis=0) if len(self) else (0, 0)
         return {"prompts": int(prompts), "answers": int(answers)}
 
-    def collate(self, indices: Sequence[int]) -> dict[str, Any]:
-        """Right-padded micro-batch of B examples; with no index at all, one masked filler row (zero weight).
+    def collate(self, indices: Sequence[int], packed: bool = False) -> dict[str, Any]:
+        """One micro-batch of torch tensors, as `collate_padded` or `collate_packed` describes it.
 
-        Returns torch tensors: `input_ids` (B, T); `keep` (K,) the positions whose logits any row needs; `targets` (B, K) the
-        token that follows each kept position, -100 where a row is not supervised. There is no attention mask: under
-        causal attention no token sees what stands to its right, and kernels are faster without one.
+        With no index at all, a filler of either kind: a tiny batch, valid as input, with nothing supervised.
         """
-        import torch
-
-        rows = [self._ids(n) for n in indices] or [np.full(2, self.eos_id, dtype=np.int64)]
-        starts = [int(self.encoded.prompt_lengths[n]) for n in indices] or [2]
-        width = max(len(row) for row in rows)
-        input_ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
-        labels = np.full((len(rows), width), IGNORE, dtype=np.int64)
-        for r, (row, start) in enumerate(zip(rows, starts, strict=True)):
-            input_ids[r, : len(row)] = row
-            # Masks come from lengths, never from comparing ids with the pad id: EOS stays supervised when they are equal.
-            labels[r, start : len(row)] = row[start:]
-        keep = np.flatnonzero((labels[:, 1:] != IGNORE).any(axis=0))
-        if len(keep) == 0:
-            keep = np.zeros(1, dtype=np.int64)
-        return {
-            "input_ids": torch.from_numpy(input_ids),
-            "keep": torch.from_numpy(keep),
-            "targets": torch.from_numpy(labels[:, keep + 1]),
-        }
+        rows = [self._ids(n) for n in indices] or [np.full(FILLER_TOKENS, self.eos_id, dtype=np.int64)]
+        starts = [int(self.encoded.prompt_lengths[n]) for n in indices] or [FILLER_TOKENS]
+        return collate_packed(rows, starts) if packed else collate_padded(rows, starts, pad_id=self.pad_id)
 
     def _ids(self, n: int) -> np.ndarray:
         offsets = self.encoded.offsets

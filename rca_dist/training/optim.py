@@ -35,10 +35,3 @@ def adamw(
     if not groups:
         raise ValueError("the model has no trainable parameter")
     return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=device.type in ("cpu", "cuda"))
-
-
-def gradient_norm(parameters: list[torch.nn.Parameter], max_norm: float) -> torch.Tensor:
-    """Total 2-norm of the gradients before clipping; clips them to `max_norm` when it is above 0."""
-    if max_norm > 0:
-        return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

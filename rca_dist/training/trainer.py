@@ -5,7 +5,8 @@
     trainer.fit()
 
 `step(model, batch) -> (loss_sum, count)` calls `model(...)` once. `data` has `lengths` (N,) cost per example, `counts` (N,)
-supervised items per example and `collate(indices) -> batch`; with no index, `collate([])` gives a zero-weight filler.
+supervised items per example and `collate(indices) -> batch`; with no index, `collate([])` gives a zero-weight filler. For
+`batching="packed"` it also takes `collate(indices, packed=True)`.
 """
 
 import logging
@@ -22,7 +23,8 @@ from rca_dist.errors import Stopped
 from rca_dist.model.parameters import decay_groups
 from rca_dist.runtime.distributed import Distributed
 from rca_dist.tokens.batching import Step, StepPlan
-from rca_dist.training.optim import adamw, gradient_norm, rate_factor, warmup_length
+from rca_dist.training.batching import packed_agrees
+from rca_dist.training.optim import adamw, rate_factor, warmup_length
 from rca_dist.training.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -53,15 +55,16 @@ class TrainingData(Protocol):
 class Checkpointer(Protocol):
     """What the trainer asks of a store of resumable state."""
 
-    def save(self, step: int, model: Any, optimizer: Any, facts: dict[str, Any]) -> Any: ...
+    def save(self, step: int, engine: Any, facts: dict[str, Any]) -> Any: ...
 
 
 class Trainer:
     """Trains `model` so that each step is the gradient of the token mean over that step's examples, on any hardware.
 
     Attributes for callbacks: `step` (optimizer steps done), `total_steps`, `epoch` (fractional), `row` (the last logged
-    numbers), `model` (plain module), `optimizer`, `batch_loss` (sum of the last micro-batch, this rank), `tokens` and
-    `seconds` (real tokens of all ranks trained by this process group, and the time it took without evaluation and saving).
+    numbers), `model` (plain module), `engine` (its `call` is what the step function gets), `optimizer`, `batch_loss` (sum of
+    the last micro-batch, this rank), `packed` (whether micro-batches are packed rows), `tokens` and `seconds` (real tokens of
+    all ranks trained by this process group, and the time it took without evaluation and saving).
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Trainer:
         max_steps: int | None = None,
         global_batch_size: int = 16,
         max_tokens_per_micro_batch: int = 4096,
+        batching: str = "padded",
         learning_rate: float = 1e-3,
         lr_scheduler: str = "cosine",
         warmup_ratio: float = 0.05,
@@ -99,17 +103,17 @@ class Trainer:
         self.data = data
         self.plan = StepPlan(
             data.lengths, data.counts, global_batch_size=global_batch_size, max_tokens=max_tokens_per_micro_batch,
-            seed=seed, world_size=dist.world_size, rank=dist.rank,
+            seed=seed, world_size=dist.world_size, rank=dist.rank, packed=batching == "packed",
         )  # fmt: skip
         self.total_steps = self.plan.total_steps(epochs, max_steps)
         self.warmup = warmup_length(self.total_steps, warmup_steps, warmup_ratio)
         self.lr_scheduler = lr_scheduler
         self.learning_rate = learning_rate
-        self.max_grad_norm = max_grad_norm
-        dist.prepare(model)
         groups = optimizer_groups(weight_decay) if optimizer_groups else decay_groups(model, weight_decay)
-        self.optimizer = adamw(groups, learning_rate=learning_rate, betas=betas, device=dist.device)
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        optimizer = adamw(groups, learning_rate=learning_rate, betas=betas, device=dist.device)
+        self.engine = dist.prepare(model, optimizer, max_grad_norm=max_grad_norm)
+        self.optimizer: torch.optim.Optimizer = self.engine.optimizer or optimizer
+        self.parameters = self.engine.parameters
         self.log_steps = log_steps
         self.log_row = log_row or (lambda row: None)
         self.evaluate = evaluate
@@ -124,7 +128,9 @@ class Trainer:
         self.batch_loss: torch.Tensor | None = None
         self.tokens = 0
         self.seconds = 0.0
-        self.guarded = False
+        self.guarded = self.settled = False
+        # Losses of this rank's micro-batches that nobody has looked at yet: reading one makes the host wait for the device.
+        self.unread: list[tuple[Step, list[torch.Tensor]]] = []
 
     def add_callback(self, event: str, function: Callback) -> None:
         """Call `function(trainer)` at each `event`, one of EVENTS, after those added before."""
@@ -147,11 +153,27 @@ class Trainer:
         """Passes over the data so far."""
         return self.step / self.plan.steps_per_epoch
 
+    @property
+    def packed(self) -> bool:
+        """Whether micro-batches are packed rows; settled when `settle_batching` has run."""
+        return self.plan.packed
+
+    def collate(self, indices: Sequence[int]) -> dict[str, Any]:
+        """The micro-batch of some examples; a filler for none."""
+        return self.data.collate(indices, packed=True) if self.plan.packed else self.data.collate(indices)  # type: ignore[call-arg]
+
+    def settle_batching(self) -> None:
+        """Once: fall back to padded rows where packed ones would change the loss. Collective."""
+        if not self.settled:
+            self.settled = True
+            self.plan.packed = self.plan.packed and packed_agrees(self)
+
     def fit(self) -> None:
         """Run from step `self.step` to the end. Collective.
 
         Raises: Stopped after saving, when any rank was asked to stop; FloatingPointError when the loss is not finite.
         """
+        self.settle_batching()
         self.model.train()
         self.fire("on_train_begin")
         self.progress.start(self.step)
@@ -174,39 +196,38 @@ class Trainer:
 
     def release(self) -> None:
         """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.optimizer.state.clear()
+        self.engine.release()
 
     def train_step(self, step: Step) -> tuple[torch.Tensor, torch.Tensor]:
-        """One optimizer update. Returns this rank's loss sum (float64) and the gradient norm before clipping (global)."""
-        dist = self.distributed
-        batches = [self.data.collate(indices.tolist()) for indices in step.micro_batches]
-        loss_sum = torch.zeros((), dtype=torch.float64)
-        for batch in batches:
-            with dist.autocast():
-                micro_sum, _ = self.step_function(self.model, dist.to_device(batch))
-            dist.backward(micro_sum, max(1, step.supervised))
-            self.batch_loss = micro_sum.detach()
-            loss_sum = loss_sum.to(self.batch_loss.device, self.batch_loss.dtype) + self.batch_loss
-            self.fire("on_batch_end")
-        dist.exchange(self.parameters)
-        norm = gradient_norm(self.parameters, self.max_grad_norm)
+        """One optimizer update. Returns this rank's loss sum (float64) and the gradient norm before clipping (global).
+
+        A step without any supervised token changes nothing, on no rank.
+        """
+        dist, engine = self.distributed, self.engine
+        if not step.supervised:
+            return torch.zeros((), dtype=torch.float64), torch.zeros(())
         factor = rate_factor(step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * factor
-        if step.supervised:
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return loss_sum, norm
+        engine.set_rate(self.learning_rate * factor)
+        losses: list[torch.Tensor] = []
+        for n, indices in enumerate(step.micro_batches, start=1):
+            batch = self.collate(indices.tolist())
+            with dist.autocast():
+                micro_sum, _ = self.step_function(engine.call, dist.to_device(batch))
+            engine.backward(micro_sum, step.supervised, last=n == len(step.micro_batches))
+            self.batch_loss = micro_sum.detach()
+            losses.append(self.batch_loss)
+            self.fire("on_batch_end")
+        loss_sum = torch.stack(losses).sum()
+        self.unread.append((step, losses))
+        return loss_sum, engine.update()
 
     def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
         loss = self._finite_loss(step, loss_sum, norm)
+        self.guard()
         # Reading the loss waited for the device, so the clock is honest from here on.
         seconds = time.perf_counter() - mark
         self.tokens += tokens
         self.seconds += seconds
-        if not self.guarded:
-            self._guard()
         self.row = {
             "step": self.step,
             "epoch": round(self.epoch, 6),
@@ -215,25 +236,49 @@ class Trainer:
             "train/grad_norm": float(norm),
             "train/tokens_per_second": round(tokens / seconds, 1),
         }
+        if self.engine.scale:
+            self.row |= {"train/loss_scale": self.engine.scale.value, "train/skipped_steps": self.engine.scale.skipped}
         self.log_row(self.row)
         self.progress.update(self.step, self.row)
         self.fire("on_log")
 
     def _finite_loss(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> float:
-        """The step's loss over all ranks. Raises: FloatingPointError on every rank when it or the gradient is not finite."""
-        loss = self.distributed.global_sum([float(loss_sum)])[0] / max(1, step.supervised)
-        for name, value in (("training loss", loss), ("gradient norm", float(norm))):
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the {name} is {value} at step {self.step}; lower train.learning_rate or use train.precision=fp32"
-                )
-        return loss
+        """The step's loss over all ranks, after looking at all losses since the last call. Collective.
 
-    def _guard(self) -> None:
-        self.guarded = True
-        # Lone processes that believe they are a group differ from here on, without any other sign.
-        weight = sum(float(p.detach().double().sum() if p.device.type != "mps" else p.detach().sum()) for p in self.parameters)
-        self.distributed.same_everywhere(weight, "the sum of all parameters after a step")
+        Raises: FloatingPointError on every rank when a loss, or with fp32 and bf16 the gradient norm, is not finite.
+        """
+        bad = [(past, n) for past, losses in self.unread for n, loss in enumerate(losses) if not math.isfinite(float(loss))]
+        self.unread.clear()
+        loss, any_bad = self.distributed.global_sum([float(loss_sum), float(bool(bad))])
+        if any_bad:
+            self._stop_for(bad)
+        if self.engine.scale is None and not math.isfinite(float(norm)):
+            raise FloatingPointError(
+                f"the gradient norm is {float(norm)} at step {self.step}, the loss is finite; lower train.learning_rate or use "
+                "train.precision=fp32"
+            )
+        return loss / max(1, step.supervised)
+
+    def _stop_for(self, bad: list[tuple[Step, int]]) -> None:
+        """Name the first step with a loss that is not finite, and its tickets. Collective."""
+        names = getattr(self.data, "ticket_ids", None)
+        found = [(step.index + 1, [str(names[i]) if names else str(i) for i in step.micro_batches[n]]) for step, n in bad]
+        first = min(number for part in self.distributed.gather(found) for number, _ in part)
+        tickets = [
+            name for part in self.distributed.gather(found) for number, part_of in part if number == first for name in part_of
+        ]
+        shown = ", ".join(tickets[:20]) + (f" and {len(tickets) - 20} more" if len(tickets) > 20 else "")
+        raise FloatingPointError(
+            f"the training loss is not finite at step {first}, in the micro-batch with the tickets {shown}; lower "
+            "train.learning_rate, use train.precision=fp32, or look at these tickets"
+        )
+
+    def guard(self) -> None:
+        """Once, after the first step: do all ranks train one model? Collective. Raises: RuntimeError."""
+        if not self.guarded:
+            self.guarded = True
+            # Lone processes that believe they are a group differ from here on, without any other sign.
+            self.distributed.same_everywhere(self.engine.checksum(), "the sum of all parameters after a step")
 
     def _between_steps(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> None:
         done = self.step == self.total_steps
@@ -249,7 +294,7 @@ class Trainer:
         if self.checkpoints and (self.step % self.save_steps == 0 or done or stop):
             # Weights that are not finite must never become the state to go on from.
             self._finite_loss(step, loss_sum, norm)
-            self.checkpoints.save(self.step, self.model, self.optimizer, {"epoch": self.epoch})
+            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch})
             self.fire("on_save")
         if stop:
             self.progress.close()

@@ -1,6 +1,7 @@
 """The evaluator on real tickets: exact whatever the batches, baselines fitted on training tickets only."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def datasets(encode):
 @pytest.fixture
 def make(adapter, table, datasets, distributed):
     def build(**changes):
-        options = {"distributed": distributed, "load_base": lambda: adapter, "max_new_tokens": 8, "bootstrap_samples": 200}
+        options = {"distributed": distributed, "base": nullcontext, "max_new_tokens": 8, "bootstrap_samples": 200}
         return Evaluator(changes.pop("adapter", adapter), table, datasets, **(options | changes))
 
     return build
@@ -96,9 +97,9 @@ def test_the_yardstick_is_the_strongest_on_validation(make, adapter):
     assert evaluator.yardstick() == "base"
 
 
-def test_base_needs_a_loader(make):
-    with pytest.raises(ValueError, match="load_base"):
-        make(load_base=None).answers("base", "test", None)
+def test_base_needs_the_old_weights(make):
+    with pytest.raises(ValueError, match="before fine-tuning"):
+        make(base=None).answers("base", "test", None)
 
 
 def test_oracle_is_left_out_where_the_data_has_none(make, table):

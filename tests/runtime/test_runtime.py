@@ -120,7 +120,7 @@ def saved(folder, distributed, step, model=None, keep_last=2):
     model.a(torch.ones(2, 3)).sum().backward()
     optimizer.step()
     store = Checkpoints(folder, distributed, keep_last=keep_last)
-    store.save(step, model, optimizer, {"epoch": 0.5})
+    store.save(step, distributed.prepare(model, optimizer), {"epoch": 0.5})
     return store, model, optimizer
 
 
@@ -137,7 +137,7 @@ def test_checkpoint_brings_everything_back(tmp_path, distributed):
     )
     other = Tied()
     other_optimizer = torch.optim.AdamW(other.parameters(), lr=0.9)
-    store.load(path, other, other_optimizer)
+    store.load(path, distributed.prepare(other, other_optimizer))
     assert [torch.rand(1).item(), np.random.rand(), random.random()] == expected
     assert other.b.weight is other.a.weight
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))

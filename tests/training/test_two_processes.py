@@ -74,7 +74,7 @@ def stop_and_go_on(dist, folder, whole):
         Trainer(network(), weighted_step, Points(), stop_requested=stop, **options).fit()
     again = Trainer(network(seed=7), weighted_step, Points(), **options)
     path, manifest = store.newest_valid()
-    store.load(path, again.model, again.optimizer)
+    store.load(path, again.engine)
     again.step = manifest["step"]
     assert again.step == 5
     again.fit()

@@ -1,0 +1,113 @@
+"""Pretrained models from disk or hub, and whether they can serve: attention kernels, vocabulary, causality."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rca_dist.errors import UserError
+from rca_dist.model import names
+from rca_dist.model.parameters import set_config_dropout
+
+# Kernels to name in messages; transformers knows more, by the names of hub repositories.
+KERNELS = ("eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")
+
+
+def from_pretrained(
+    name: str,
+    *,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    attn_implementation: str | None = None,
+    dropout: float = 0.0,
+    placement: dict[str, Any],
+) -> tuple[Any, Any]:
+    """Model and tokenizer of a folder or hub name; `placement` holds `dtype` and what goes with it.
+
+    Raises: UserError.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    names.check(name)
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        config = AutoConfig.from_pretrained(name, **options)
+        set_config_dropout(config, dropout)
+        if attn_implementation:
+            check_attention(config, attn_implementation, name, trust_remote_code=trust_remote_code)
+            options["attn_implementation"] = attn_implementation
+        model = AutoModelForCausalLM.from_pretrained(name, config=config, use_safetensors=True, **options, **placement)
+    except UserError:
+        raise
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+        first = " ".join(str(error).split())[:300] or type(error).__name__
+        advice = "The folder is damaged or incomplete; save or download it again" if Path(name).is_dir() else names.OFFLINE_HELP
+        raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {advice}.") from error
+    return model, tokenizer
+
+
+def check_attention(config: Any, asked: str, name: str, *, trust_remote_code: bool = False) -> None:
+    """Refuse an attention kernel that is unknown, not installed, without its device, or unknown to the architecture.
+
+    Builds the network without weights. Raises: UserError naming the kernels that can be used.
+    """
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", trust_remote_code=trust_remote_code)
+    if (problem := _kernel_problem(model, asked)) is None:
+        return
+    usable = [kernel for kernel in KERNELS if _kernel_problem(model, kernel, fetch=False) is None]
+    raise UserError(
+        f"model.attn_implementation={asked} cannot be used with {name}: {problem}. "
+        f"Here it can be {', '.join(usable)}; leave the key out for the default"
+    )
+
+
+def _kernel_problem(model: Any, kernel: str, *, fetch: bool = True) -> str | None:
+    """Why `model` cannot use `kernel` on this machine; None when it can. `fetch`: a hub kernel may be downloaded."""
+    if re.match(r"(flash|flex)_attention", kernel) and not torch.cuda.is_available():
+        return "it needs a CUDA GPU and there is none here"
+    check = model._check_and_adjust_attn_implementation if fetch else model.get_correct_attn_implementation
+    try:
+        check(kernel, is_init_check=True)
+    except Exception as error:  # a kernel from the hub can fail in any way
+        unknown = "The only possible arguments are" in str(error)
+        return "transformers knows no such kernel" if unknown else _first_sentence(error)
+    return None
+
+
+def _first_sentence(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.split(r"\.\s|\s(?=Please )", text)[0][:200].rstrip(".")
+
+
+def check_fit(model: Any, tokenizer: Any, name: str) -> None:
+    """Refuse a model that looks ahead, or whose tokenizer makes ids that it does not have. Raises: UserError."""
+    rows = model.get_input_embeddings().num_embeddings
+    if (largest := max(tokenizer.get_vocab().values())) >= rows:
+        raise UserError(
+            f"model.name_or_path={name}: its tokenizer makes ids up to {largest} but the model has {rows} embeddings; "
+            "the two do not belong together"
+        )
+    ids = (torch.arange(8)[None] % rows).to(model.device)
+    changed = ids.clone()
+    changed[0, -3:] = (changed[0, -3:] + 1) % rows
+    was_training, kernel = model.training, model.config._attn_implementation
+    # Flash and flex kernels run neither on the CPU, where the weights still are, nor in fp32.
+    borrowed = kernel not in (None, "eager", "sdpa")
+    if borrowed:
+        model.set_attn_implementation("eager")
+    model.eval()
+    with torch.no_grad():
+        first, second = (model(input_ids=x, use_cache=False).logits[0, :5].float() for x in (ids, changed))
+    model.train(was_training)
+    if borrowed:
+        model.set_attn_implementation(kernel)
+    half = model.dtype in (torch.bfloat16, torch.float16)
+    rtol, atol = (2e-2, 2e-2 * float(first.abs().max())) if half else (1e-4, 1e-4)
+    if not torch.allclose(first, second, rtol=rtol, atol=atol):
+        raise UserError(f"model.name_or_path={name}: its tokens see what comes after them, so it is no causal language model")

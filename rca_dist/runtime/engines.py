@@ -1,0 +1,327 @@
+"""How one optimizer step is computed where weights are replicated, sharded by FSDP2, or owned by DeepSpeed.
+
+All engines keep one rule: a step is the gradient of (sum of all ranks' losses / the step's supervised tokens). What a
+back end does on top (averaging over ranks, dividing by accumulation steps) is undone in `Engine.factor`, the only place
+where a gradient is scaled.
+"""
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rca_dist.runtime.loss_scale import LossScale
+from rca_dist.runtime.tensors import load_tensors, save_tensors
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Weights replicated on every rank, gradients summed by one all-reduce of our own (back ends `no` and `ddp`).
+
+    Attributes: `model` the plain module, `call` what a step function calls, `optimizer`, `scale` the fp16 loss scale or None.
+    """
+
+    # Gradients are summed over ranks, so nothing is undone.
+    factor = 1.0
+
+    def __init__(
+        self, dist: Any, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None, *, max_grad_norm: float = 0.0
+    ) -> None:
+        self.dist = dist
+        self.model = model
+        self.call: Any = model
+        self.optimizer = optimizer
+        self.max_grad_norm = max_grad_norm
+        self.scale = LossScale() if dist.precision == "fp16" else None
+        self._set_up()
+
+    def _set_up(self) -> None:
+        device = self.dist.device
+        if any(t.device.type != device.type for t in (*self.model.parameters(), *self.model.buffers())):
+            self.model.to(device)
+        if self.dist.world_size > 1:
+            for tensor in (*self.model.parameters(), *self.model.buffers()):
+                torch.distributed.broadcast(tensor.detach(), src=0)
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """The trainable parameters in the optimizer's order."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]] if self.optimizer else []
+
+    def set_rate(self, rate: float) -> None:
+        """Learning rate of the coming update."""
+        assert self.optimizer is not None
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def backward(self, loss_sum: torch.Tensor, total: int, *, last: bool) -> None:
+        """Add this micro-batch's share of the gradient of (sum of all ranks' losses / `total`); `last` of this step."""
+        self._backward(loss_sum * (self.factor / total * (self.scale.value if self.scale else 1.0)), last)
+
+    def _backward(self, loss: torch.Tensor, last: bool) -> None:
+        loss.backward()
+
+    def update(self) -> torch.Tensor:
+        """Reduce gradients, clip, step, clear gradients. Collective. Returns the global gradient norm before clipping.
+
+        With fp16 a norm that is not finite skips the update on all ranks. Raises: FloatingPointError after ten in a row.
+        """
+        assert self.optimizer is not None
+        self._reduce()
+        gradients = [self._local(p.grad) for p in self.parameters if p.grad is not None]
+        if self.scale:
+            torch._foreach_mul_(gradients, 1.0 / self.scale.value)
+        norm = self._norm(gradients)
+        if self.max_grad_norm > 0:
+            torch._foreach_mul_(gradients, (self.max_grad_norm / (norm + 1e-6)).clamp(max=1.0).to(gradients[0].dtype))
+        if self.scale is None or self.scale.judge(math.isfinite(float(norm))):
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
+
+    def _norm(self, gradients: list[torch.Tensor]) -> torch.Tensor:
+        """Global 2-norm. In fp32 the sum over a large tensor would be off by 1e-5 on a CPU, and by how it is sharded."""
+        wide = torch.float32 if self.dist.device.type == "mps" else torch.float64
+        squares = torch.stack(torch._foreach_norm(gradients, 2, dtype=wide)).square().sum()
+        if self.dist.backend == "fsdp2":
+            torch.distributed.all_reduce(squares)
+        return squares.sqrt()
+
+    def _reduce(self) -> None:
+        """Sum the gradients over ranks, once per step.
+
+        Flat buckets in parameter order, so that the order of additions is the same in every step and every start: a wrapper
+        that rebuilds its buckets after the first step makes a resumed run differ by rounding.
+        """
+        if self.dist.world_size == 1:
+            return
+        for bucket in _buckets([p for p in self.parameters if p.requires_grad]):
+            grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in bucket]
+            flat = torch.cat([grad.reshape(-1) for grad in grads])
+            torch.distributed.all_reduce(flat)
+            for p, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
+                p.grad = part.view_as(p)
+
+    def release(self) -> None:
+        """Free gradients and optimizer state; `update` cannot be called again."""
+        if self.optimizer is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.state.clear()
+
+    # -- weights -----------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Give back what a forward pass has gathered and not yet released, so that parameters are what each rank owns."""
+
+    @contextlib.contextmanager
+    def gathered(self, parameter: torch.nn.Parameter) -> Iterator[torch.Tensor]:
+        """The whole tensor of one parameter, for reading, after `settle`. Collective."""
+        yield parameter.detach()
+
+    def checksum(self) -> float:
+        """Sum of all whole parameters as this rank sees them. Collective."""
+        total = 0.0
+        self.settle()
+        for parameter in self.model.parameters():
+            with self.gathered(parameter) as whole:
+                total += float(whole.double().sum() if whole.device.type != "mps" else whole.sum())
+        return total
+
+    def full_state(self, *, trainable_only: bool = False) -> dict[str, torch.Tensor]:
+        """Whole weights by `state_dict` name, on the CPU, on rank 0; empty elsewhere. Collective.
+
+        `trainable_only` leaves frozen parameters out (buffers too).
+        """
+        self.settle()
+        trainable = {name for name, p in self.model.named_parameters(remove_duplicate=False) if p.requires_grad}
+        state: dict[str, torch.Tensor] = {}
+        seen: dict[int, torch.Tensor] = {}
+        for name, tensor in self.model.state_dict(keep_vars=True).items():
+            if trainable_only and name not in trainable:
+                continue
+            # One copy for tied weights, so that a writer still sees that they are one.
+            if id(tensor) not in seen:
+                with self.gathered(tensor) as whole:
+                    seen[id(tensor)] = whole.cpu() if self.dist.is_main else torch.empty(0)
+            state[name] = seen[id(tensor)]
+        return state if self.dist.is_main else {}
+
+    @contextlib.contextmanager
+    def other_weights(self, load: Callable[[], dict[str, torch.Tensor]]) -> Iterator[None]:
+        """Inside, the model has the weights that `load` gives (called on rank 0), afterwards its own again. Collective.
+
+        The own ones are kept on the CPU meanwhile, each rank its part. No second model is built.
+        """
+        self.settle()
+        kept = [self._local(p).cpu().clone() for p in self.model.parameters()]
+        state = self.dist.on_main_only(load)
+        for name, parameter in self.model.named_parameters():
+            self._put(parameter, state[name] if self.dist.is_main else None)
+        del state
+        try:
+            yield
+        finally:
+            self.settle()
+            for parameter, part in zip(self.model.parameters(), kept, strict=True):
+                self._put_local(parameter, part)
+
+    def _local(self, parameter: torch.Tensor) -> torch.Tensor:
+        """This rank's part of a parameter or gradient, sharing its memory."""
+        return parameter.detach()
+
+    def _put_local(self, parameter: torch.nn.Parameter, part: torch.Tensor) -> None:
+        self._local(parameter).copy_(part)
+
+    def _put(self, parameter: torch.nn.Parameter, whole: torch.Tensor | None) -> None:
+        """Set a parameter from rank 0's tensor. Collective."""
+        with torch.no_grad():
+            if whole is not None:
+                parameter.copy_(whole)
+            if self.dist.world_size > 1:
+                torch.distributed.broadcast(parameter.detach(), src=0)
+
+    # -- resumable state ---------------------------------------------------------------------------------------------
+
+    def has_frozen(self) -> bool:
+        """Whether some parameters are not trained; these are then left out of checkpoints."""
+        return any(not p.requires_grad for p in self.model.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write weights and optimizer state into `folder`. Collective."""
+        assert self.optimizer is not None
+        if self.dist.is_main:
+            state = self.full_state_local()
+            save_tensors(state, folder / "model.safetensors")
+            torch.save(self.optimizer.state_dict(), folder / "optimizer.pt")
+
+    def full_state_local(self) -> dict[str, torch.Tensor]:
+        """This rank's `state_dict`, without frozen parameters where there are any."""
+        state = self.model.state_dict()
+        if not self.has_frozen():
+            return state
+        trainable = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        return {name: tensor for name, tensor in state.items() if name in trainable}
+
+    def load(self, folder: Path) -> None:
+        """Undo of `save`, on every rank."""
+        assert self.optimizer is not None
+        self.model.load_state_dict(load_tensors(folder / "model.safetensors"), strict=not self.has_frozen())
+        state = torch.load(folder / "optimizer.pt", map_location=self.dist.device, weights_only=True)
+        self.optimizer.load_state_dict(state)
+
+
+class ShardedEngine(Engine):
+    """FSDP2: parameters, gradients and optimizer state sharded over all ranks."""
+
+    def _set_up(self) -> None:
+        from torch.distributed.tensor import DTensor
+
+        self.factor = float(self.dist.world_size)  # reduce-scatter averages over ranks
+        old = list(self.model.named_parameters())
+        self._shard()
+        if self.optimizer is not None:
+            assert not self.optimizer.state, "the optimizer has stepped before its parameters were sharded"
+            name_of = {p: name for name, p in old}
+            new = dict(self.model.named_parameters())
+            for group in self.optimizer.param_groups:
+                group["params"] = [new[name_of[p]] for p in group["params"]]
+        sharded = [p for p in self.model.parameters() if isinstance(p, DTensor)]
+        if not sharded or any(p.device_mesh.size() != self.dist.world_size for p in sharded):
+            raise RuntimeError("FSDP2 was asked for, but the parameters are not sharded over all ranks")
+
+    def _shard(self) -> None:
+        from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
+        plugin, model = self.dist.accelerator.state.fsdp_plugin, self.model
+        options: dict[str, Any] = {"offload_policy": plugin.cpu_offload}
+        if self.dist.device.type != "cpu" and self.dist.precision != "fp32":
+            # Gathered in low precision, reduced in fp32. On a CPU weights stay fp32, as evaluation does.
+            options["mp_policy"] = MixedPrecisionPolicy(param_dtype=self.dist.low_dtype, reduce_dtype=torch.float32)
+        options = {name: value for name, value in options.items() if value is not None and value is not False}
+        layers = set(plugin.transformer_cls_names_to_wrap or getattr(model, "_no_split_modules", None) or [])
+        wrapped = [module for module in model.modules() if type(module).__name__ in layers]
+        head, embeddings = (getattr(model, name, lambda: None)() for name in ("get_output_embeddings", "get_input_embeddings"))
+        if head is not None and embeddings is not None and head.weight is not embeddings.weight:
+            wrapped += [embeddings, head]
+        for module in wrapped:
+            if not isinstance(module, FSDPModule):
+                fully_shard(module, reshard_after_forward=plugin.reshard_after_forward, **options)
+        fully_shard(model, **options)
+        if hasattr(model, "get_base_model"):
+            # A PeftModel's generate goes past its own forward, whose hook gathers the root's weights.
+            register_fsdp_forward_method(model, "generate")
+
+    def _reduce(self) -> None:
+        """FSDP2 has reduced in the backward pass already, after each micro-batch: gradients stay sharded in between."""
+
+    def settle(self) -> None:
+        from torch.distributed.fsdp import FSDPModule
+
+        # The root keeps its weights after a forward pass, for the backward pass that evaluation does not have.
+        for module in self.model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
+
+    @contextlib.contextmanager
+    def gathered(self, parameter: torch.nn.Parameter) -> Iterator[torch.Tensor]:
+        tensor = parameter.detach()
+        yield tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+    def _local(self, parameter: torch.Tensor) -> torch.Tensor:
+        tensor = parameter.detach()
+        return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+    def _put(self, parameter: torch.nn.Parameter, whole: torch.Tensor | None) -> None:
+        from torch.distributed.tensor import DTensor, distribute_tensor
+
+        if not isinstance(parameter, DTensor):
+            super()._put(parameter, whole)
+            return
+        full = whole if whole is not None else torch.empty(parameter.shape, dtype=parameter.dtype)
+        full = full.to(self.dist.device, parameter.dtype)
+        torch.distributed.broadcast(full, src=0)
+        part = distribute_tensor(full, parameter.device_mesh, parameter.placements, src_data_rank=None)
+        self._local(parameter).copy_(part.to_local())
+
+    def save(self, folder: Path) -> None:
+        import torch.distributed.checkpoint as dcp
+
+        dcp.save(self._shards(), checkpoint_id=folder / "shards")
+
+    def load(self, folder: Path) -> None:
+        import torch.distributed.checkpoint as dcp
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
+
+        assert self.optimizer is not None
+        state = self._shards()
+        dcp.load(state, checkpoint_id=folder / "shards")
+        options = StateDictOptions(strict=False)
+        set_state_dict(self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"],
+                       options=options)  # fmt: skip
+
+    def _shards(self) -> dict[str, Any]:
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
+
+        assert self.optimizer is not None
+        self.settle()
+        options = StateDictOptions(ignore_frozen_params=self.has_frozen())
+        model, optimizer = get_state_dict(self.model, self.optimizer, options=options)
+        return {"model": model, "optimizer": optimizer}
+
+
+def _buckets(parameters: list[torch.nn.Parameter], most: int = 1 << 25) -> list[list[torch.nn.Parameter]]:
+    """Consecutive parameters of one type, at most `most` elements together unless one is larger."""
+    buckets: list[list[torch.nn.Parameter]] = []
+    size = 0
+    for p in parameters:
+        if not buckets or size + p.numel() > most or p.dtype != buckets[-1][0].dtype:
+            buckets.append([])
+            size = 0
+        buckets[-1].append(p)
+        size += p.numel()
+    return buckets

@@ -1,0 +1,31 @@
+"""State dicts as safetensors files; tied tensors are written once."""
+
+from pathlib import Path
+
+import torch
+
+
+def save_tensors(state: dict[str, torch.Tensor], path: Path) -> None:
+    """Write a state dict; names that share one tensor are kept as aliases in the file's metadata."""
+    from safetensors.torch import save_file
+
+    seen: dict[tuple[int, tuple[int, ...]], str] = {}
+    unique: dict[str, torch.Tensor] = {}
+    aliases: dict[str, str] = {}
+    for name, tensor in state.items():
+        place = (tensor.data_ptr(), tuple(tensor.shape))
+        if tensor.numel() and place in seen:
+            aliases[name] = seen[place]
+        else:
+            seen[place] = name
+            unique[name] = tensor.detach().contiguous()
+    save_file(unique, path, metadata=aliases)
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Undo of `save_tensors`."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as handle:
+        state = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - not a dict
+        return state | {alias: state[name] for alias, name in (handle.metadata() or {}).items()}
