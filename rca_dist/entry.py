@@ -36,7 +36,8 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
         traceback.print_exc()
         code = EXIT_FAILED
     exit_file = os.environ.get("RCA_EXIT_FILE")
-    if exit_file and main_rank:
+    # One per machine: each has its own `rca-dist`.
+    if exit_file and os.environ.get("LOCAL_RANK", "0") == "0":
         with open(exit_file, "w", encoding="utf-8") as handle:  # noqa: PTH123 - keeps pathlib out of start-up
             handle.write(f"{code}\n")
     if exit_file or (code == EXIT_STOPPED and under_launcher()):

@@ -25,7 +25,6 @@ OURS = {"precision": "fp32", "max_grad_norm": 1.0}
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch):
     monkeypatch.setattr(launch, "gpus", lambda: 0)
-    monkeypatch.setattr(launch, "abandoned_build", lambda: None)
 
 
 def test_all_files_are_there():
@@ -184,10 +183,3 @@ def test_idle_gpus_are_mentioned(monkeypatch):
     assert "GPUs" not in launch.in_words(settings, Request(request.config_file, num_processes=2))
     cpu = Request(str(ROOT / "configs/accelerate/cpu.yaml"))
     assert launch.in_words(launch.check(cpu, **OURS), cpu) == "1 process, back end no"
-
-
-def test_an_abandoned_build_stops_deepspeed_alone(monkeypatch):
-    monkeypatch.setattr(launch, "abandoned_build", lambda: "a lock was left")
-    with pytest.raises(UserError, match="a lock was left"):
-        launch.check(Request(str(ROOT / "configs/accelerate/zero2.yaml")), **OURS)
-    assert launch.check(Request(str(ROOT / "configs/accelerate/fsdp2.yaml")), **OURS).backend == "fsdp2"

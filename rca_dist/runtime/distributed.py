@@ -53,6 +53,10 @@ class Distributed:
         self.precision = resolve_precision(precision, torch.device("cpu") if on_cpu else _gpu())
         self._forward_precision = self.precision
         problems = contradictions(settings, precision=self.precision, max_grad_norm=max_grad_norm)
+        if settings.offload and self.backend == "fsdp2":
+            problems.append("fsdp_offload_params=true is not supported; use configs/accelerate/zero3_offload.yaml")
+        # Before the group forms: processes that wait for ones that never come would say nothing for minutes.
+        problems += [missing] if (missing := missing_processes(settings)) else []
         if problems:
             raise UserError("\n".join(problems))
         self.accelerator = start_accelerator(settings, on_cpu=on_cpu, precision=self.precision, timeout_seconds=timeout_seconds)
@@ -75,9 +79,6 @@ class Distributed:
                 f"of {self.world_size} of kind {kind}; on a CPU launch with `--multi_gpu --num_processes N`, across nodes of "
                 "DeepSpeed with `--deepspeed_multinode_launcher standard`"
             )
-        missing = missing_processes(settings)
-        if missing:
-            raise UserError(missing)
 
     @staticmethod
     def _quiet_helpers() -> None:

@@ -238,11 +238,10 @@ class ShardedEngine(Engine):
         from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
         plugin, model = self.dist.accelerator.state.fsdp_plugin, self.model
-        options: dict[str, Any] = {"offload_policy": plugin.cpu_offload}
+        options: dict[str, Any] = {}
         if self.dist.device.type != "cpu" and self.dist.precision != "fp32":
             # Gathered in low precision, reduced in fp32. On a CPU weights stay fp32, as evaluation does.
             options["mp_policy"] = MixedPrecisionPolicy(param_dtype=self.dist.low_dtype, reduce_dtype=torch.float32)
-        options = {name: value for name, value in options.items() if value is not None and value is not False}
         layers = set(plugin.transformer_cls_names_to_wrap or getattr(model, "_no_split_modules", None) or [])
         wrapped = [module for module in model.modules() if type(module).__name__ in layers]
         head, embeddings = (getattr(model, name, lambda: None)() for name in ("get_output_embeddings", "get_input_embeddings"))

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 
 from rca_dist.errors import EXIT_FAILED, EXIT_USER, UserError
-from rca_dist.runtime.launcher_files import abandoned_build
 from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_file, missing_processes
 
 TRAIN_SCRIPT = Path(__file__).resolve().parents[1] / "train.py"
@@ -60,8 +59,7 @@ def check(
         settings, precision=precision, max_grad_norm=max_grad_norm, learning_rate=learning_rate, lr_scheduler=lr_scheduler,
         global_batch_size=global_batch_size, gradient_checkpointing=gradient_checkpointing,
     )  # fmt: skip
-    build = abandoned_build() if settings.zero_stage else None
-    problems += [problem for problem in (missing_processes(settings), _misfit(settings, request), build) if problem]
+    problems += [problem for problem in (missing_processes(settings), _misfit(settings, request)) if problem]
     if problems:
         noun = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError("\n  ".join([f"{noun} in how the job is to be started:", *problems]))

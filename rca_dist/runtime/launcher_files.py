@@ -1,8 +1,6 @@
 """Reading the launcher's own files: Accelerate's YAML and DeepSpeed's JSON. Plain data, no torch, no accelerate."""
 
 import json
-import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,37 +90,6 @@ def _without_auto(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_auto(item) for key, item in value.items() if item != "auto"}
     return value
-
-
-def abandoned_build(environ: Mapping[str, str] = os.environ, *, older_than: float = 600.0) -> str | None:
-    """What to do about a lock that a killed build of a DeepSpeed extension left: every later start would wait for it for ever.
-
-    A lock counts as left when it is older than `older_than` seconds and no process here has it open (a build takes about 40).
-    """
-    cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torch_extensions"
-    root = Path(environ["TORCH_EXTENSIONS_DIR"]) if environ.get("TORCH_EXTENSIONS_DIR") else cache
-    locks = [path for pattern in ("deepspeed_*/lock", "*/deepspeed_*/lock") for path in root.glob(pattern)]
-    for lock in locks:
-        try:
-            age = time.time() - lock.stat().st_mtime
-        except OSError:
-            continue
-        if age > older_than and not _is_open(lock):
-            return (
-                f"{lock} was left {age / 60:.0f} minutes ago by a build of a DeepSpeed extension that was killed; "
-                "every start would wait for it without end: delete this file"
-            )
-    return None
-
-
-def _is_open(path: Path) -> bool:
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.samefile(path):
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def truth(value: object) -> bool:

@@ -25,6 +25,8 @@ depend on the values, so a near-duplicate alone is distributed like any other ro
 """
 
 import csv
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -126,7 +128,8 @@ def generate_with_truth(n: int, seed: int = 0, *, dirty: bool = False) -> Genera
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write rows as UTF-8 CSV, complete or not at all; UserError when the place cannot be written to."""
     target = Path(path)
-    aside = target.with_name(f".{target.name}.partial")
+    # A name of its own, for two runs may fill one cache at the same time.
+    aside = target.with_name(f".{target.name}.{socket.gethostname()}-{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("w", encoding="utf-8", newline="") as file:

@@ -1,13 +1,10 @@
 """What the launcher asked for, read from environments and files, and where it stands against our configuration."""
 
 import json
-import os
-import time
 
 import pytest
 
 from rca_dist.errors import UserError
-from rca_dist.runtime.launcher_files import abandoned_build
 from rca_dist.runtime.launcher_settings import (
     LauncherSettings,
     contradictions,
@@ -239,16 +236,3 @@ def test_keys_of_the_yaml_are_read_like_flags(tmp_path):
 
 def test_defaults_are_one_plain_process():
     assert from_environment({}) == LauncherSettings()
-
-
-def test_a_lock_that_nobody_holds_is_found(tmp_path):
-    lock = tmp_path / "torch_extensions" / "py311_cpu" / "deepspeed_shm_comm" / "lock"
-    lock.parent.mkdir(parents=True)
-    for environment in ({"XDG_CACHE_HOME": str(tmp_path)}, {"TORCH_EXTENSIONS_DIR": str(lock.parents[1])}):
-        lock.unlink(missing_ok=True)
-        assert abandoned_build(environment) is None
-        with lock.open("w"):
-            os.utime(lock, (time.time() - 3600,) * 2)
-            assert abandoned_build(environment) is None
-        assert abandoned_build(environment, older_than=7200) is None
-        assert f"{lock} was left 60 minutes ago" in abandoned_build(environment)

@@ -281,16 +281,6 @@ def test_no_sink_when_disabled(tmp_path):
     assert start_wandb(tmp_path, mode="disabled") == []
 
 
-def test_launcher_options(monkeypatch):
-    monkeypatch.setattr(launch, "gpus", lambda: 0)
-    assert launch.launcher_options(None, None)[:2] == ["--num_processes", "1"]
-    assert "--multi_gpu" not in launch.launcher_options(None, None)
-    assert "--multi_gpu" in launch.launcher_options(None, 2)
-    assert launch.launcher_options("a.yaml", None) == ["--config_file", "a.yaml"]
-    monkeypatch.setattr(launch, "gpus", lambda: 4)
-    assert launch.launcher_options(None, None)[:2] == ["--num_processes", "4"]
-
-
 def test_visible_gpus(monkeypatch):
     for text, count in (("", 0), ("-1", 0), ("0,3", 2)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", text)
