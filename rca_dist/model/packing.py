@@ -184,9 +184,10 @@ def _attention(
         return _one_kernel(query, key, value, cu, kwargs["max_length_q"], attention_mask, scaling), None
     parts = []
     options = {name: kwargs[name] for name in ("is_causal", "softcap") if name in kwargs}
-    for start, stop in _spans(cu):
-        q, k, v = (t[:, :, start:stop] for t in (query, key, value))
-        mask = None if attention_mask is None else _band(stop - start, attention_mask, query.device)
+    lengths = [stop - start for start, stop in _spans(cu)]
+    # Split, not sliced: the gradient of each slice would be a tensor of the whole row.
+    for length, q, k, v in zip(lengths, *(t.split(lengths, dim=2) for t in (query, key, value)), strict=True):
+        mask = None if attention_mask is None else _band(length, attention_mask, query.device)
         parts.append(sdpa_attention_forward(module, q, k, v, mask, dropout=dropout, scaling=scaling, **options)[0])
     return torch.cat(parts, dim=1), None
 
