@@ -44,6 +44,7 @@ def _fsdp2(timeout: datetime.timedelta, *, on_cpu: bool) -> Any:
 def _deepspeed(settings: LauncherSettings, timeout: datetime.timedelta, *, on_cpu: bool) -> Any:
     from accelerate import Accelerator, InitProcessGroupKwargs
     from accelerate.utils import DeepSpeedPlugin
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     from rca_dist.errors import UserError
 
@@ -66,6 +67,9 @@ def _deepspeed(settings: LauncherSettings, timeout: datetime.timedelta, *, on_cp
     # Under zero.Init random weights would differ from all other back ends'.
     plugin = DeepSpeedPlugin(hf_ds_config=config, zero3_init_flag=False)
     handler = InitProcessGroupKwargs(backend="gloo" if on_cpu else "nccl", timeout=timeout)
-    return Accelerator(
+    accelerator = Accelerator(
         mixed_precision="no", deepspeed_plugin=plugin, gradient_accumulation_steps=ACCUMULATION, kwargs_handlers=[handler]
     )
+    # Whatever zero3_init_flag says, transformers would see stage 3 and load pretrained weights in shards.
+    unset_hf_deepspeed_config()
+    return accelerator

@@ -33,7 +33,7 @@ SCENARIOS = {
     ),
     # Steps of 3, 3 and 1: ranks without any example; example 0 is the longest and has no supervised token, so the rank that
     # it is dealt to has none.
-    "idle": Scenario((40, 9, 14, 6, 11, 8, 12), (40, 5, 7, 3, 10, 2, 6), 3, seed=2),
+    "idle": Scenario((40, 9, 14, 6, 11, 8, 12), (40, 4, 6, 1, 2, 2, 4), 3, seed=2),
     # Example 4 is longer than both budgets.
     "long": Scenario((12, 30, 9, 17, 420, 25, 40, 8), (5, 12, 8, 4, 300, 20, 10, 3), 3),
 }
