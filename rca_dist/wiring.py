@@ -124,17 +124,23 @@ def build_adapter(config: Config, table: "TicketTable", distributed: "Distribute
         adapter = HFModelAdapter.load(config.model.name_or_path, once=distributed.on_main, **options)
     else:
         adapter = distributed.together(lambda: HFModelAdapter.load(config.model.name_or_path, **options))
-    prepare_head(adapter.model)
+    if not prepare_head(adapter.model) and distributed.is_main:
+        log.info("%s changes its logits after the head: a table of logits is made for supervised positions", adapter.name)
     return adapter
 
 
 def _check_fit(config: Config, distributed: "Distributed") -> None:
     """Settings of the model that back end or precision cannot serve. Raises: UserError."""
     backend = distributed.backend
-    if config.model.load_in_4bit and backend in ("fsdp2", "zero3"):
+    if config.model.load_in_4bit and backend not in ("no", "ddp"):
         raise UserError(
             f"model.load_in_4bit=true under {backend}: 4-bit weights cannot be sharded; use configs/accelerate/ddp.yaml "
             "(each GPU holds them whole), or shard without load_in_4bit"
+        )
+    wanted = config.eval.precision
+    if backend == "fsdp2" and distributed.device.type == "cuda" and wanted not in ("auto", distributed.precision):
+        raise UserError(
+            f"eval.precision={wanted}: FSDP2 computes in train.precision={distributed.precision} only; leave it at auto"
         )
     kernel = config.model.attn_implementation or ""
     if kernel.startswith("flash_attention") and distributed.precision == "fp32":

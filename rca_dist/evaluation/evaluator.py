@@ -225,6 +225,8 @@ class Evaluator:
                 if len(batch) == 0 and not dist.sharded:
                     continue
                 rows = ticket_nll(model, dist.to_device(dataset.collate(batch.tolist(), packed=self.packed)))
+                if len(batch) == 0:
+                    continue
                 found |= dict(zip(batch.tolist(), zip(*(part.tolist() for part in rows), strict=True), strict=True))
         model.train(was_training)
         everyone = {n: row for part in dist.gather(found) for n, row in part.items()}

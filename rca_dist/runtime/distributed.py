@@ -6,6 +6,7 @@ ranks alike.
 
 import contextlib
 import logging
+import math
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import torch
 
 from rca_dist.errors import UserError
 from rca_dist.runtime.accelerators import start_accelerator
-from rca_dist.runtime.engines import Engine, ShardedEngine
+from rca_dist.runtime.engines import Engine, ShardedEngine, wide_sum
 from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_environment, missing_processes
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ class Distributed:
             log.info("no GPU here: %d processes on the CPU with gloo, back end %s", self.world_size, self.backend)
 
     def _check_group(self, settings: LauncherSettings) -> None:
+        found = self.gather(self.precision)
+        if len(set(found)) > 1:
+            raise UserError(f"train.precision=auto means {', '.join(sorted(set(found)))} on different machines here; set it")
         kind = self.accelerator.distributed_type.value
         allowed = {"fsdp2": ("FSDP",), "no": ("NO", "MULTI_CPU", "MULTI_GPU"), "ddp": ("MULTI_GPU", "MULTI_CPU")}
         if kind not in allowed.get(self.backend, ("DEEPSPEED",)) or self.world_size != settings.world_size:
@@ -177,11 +181,9 @@ class Distributed:
         The module stays usable for evaluation: every rank must then make the same number of forwards.
         Raises: RuntimeError when ranks start from different weights or the back end is not the one asked for.
         """
-        if self.backend in ("fsdp2", "zero1", "zero2", "zero3"):
+        if self.sharded:
             # Shards of different weights would make one that nobody has; where weights are replicated rank 0's are sent.
-            self.same_everywhere(
-                sum(float(p.detach().double().sum()) for p in model.parameters()), "the sum of all weights at the start"
-            )
+            self.same_everywhere(sum(wide_sum(p.detach()) for p in model.parameters()), "the sum of all weights at the start")
         engine: type[Engine] = {"fsdp2": ShardedEngine}.get(self.backend, Engine)
         if self.backend.startswith("zero"):
             from rca_dist.runtime.zero import ZeroEngine
@@ -224,7 +226,8 @@ class Distributed:
     def same_everywhere(self, value: float, what: str) -> None:
         """Stop when ranks disagree on `value`. Collective. Raises: RuntimeError on every rank."""
         values = self.gather(value)
-        if any(v != values[0] for v in values):
+        # Machines of different kinds add up in another order; copies that train apart differ by far more.
+        if not all(math.isclose(v, values[0], rel_tol=1e-9, abs_tol=1e-9) for v in values):
             raise RuntimeError(
                 f"{what} differs between ranks ({values}): the processes do not train one model; check the launch flags"
             )

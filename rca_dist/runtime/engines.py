@@ -38,6 +38,8 @@ class Engine:
         self.optimizer = optimizer
         self.max_grad_norm = max_grad_norm
         self.scale = LossScale() if dist.precision == "fp16" else None
+        # Norm of a step that was left out because it was not finite, where that must not happen.
+        self.lost: float | None = None
         self._set_up()
 
     def _set_up(self) -> None:
@@ -98,14 +100,20 @@ class Engine:
         Flat buckets in parameter order, so that the order of additions is the same in every step and every start: a wrapper
         that rebuilds its buckets after the first step makes a resumed run differ by rounding.
         """
+        self._fill()
         if self.dist.world_size == 1:
             return
         for bucket in _buckets([p for p in self.parameters if p.requires_grad]):
-            grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in bucket]
-            flat = torch.cat([grad.reshape(-1) for grad in grads])
+            flat = torch.cat([p.grad.reshape(-1) for p in bucket if p.grad is not None])
             torch.distributed.all_reduce(flat)
             for p, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
                 p.grad = part.view_as(p)
+
+    def _fill(self) -> None:
+        """Zero gradients where a step gave none, so that weight decay is the same whatever the number of ranks."""
+        for p in self.parameters:
+            if p.requires_grad and p.grad is None:
+                p.grad = torch.zeros_like(p)
 
     def release(self) -> None:
         """Free gradients and optimizer state; `update` cannot be called again."""
@@ -124,12 +132,13 @@ class Engine:
         yield parameter.detach()
 
     def checksum(self) -> float:
-        """Sum of all whole parameters as this rank sees them. Collective."""
+        """Sum of all whole trainable parameters as this rank sees them. Collective."""
         total = 0.0
         self.settle()
         for parameter in self.model.parameters():
-            with self.gathered(parameter) as whole:
-                total += float(whole.double().sum() if whole.device.type != "mps" else whole.sum())
+            if parameter.requires_grad:
+                with self.gathered(parameter) as whole:
+                    total += wide_sum(whole)
         return total
 
     def full_state(self, *, trainable_only: bool = False) -> dict[str, torch.Tensor]:
@@ -256,7 +265,8 @@ class ShardedEngine(Engine):
             register_fsdp_forward_method(model, "generate")
 
     def _reduce(self) -> None:
-        """FSDP2 has reduced in the backward pass already, after each micro-batch: gradients stay sharded in between."""
+        # FSDP2 has reduced in the backward pass already, after each micro-batch: gradients stay sharded in between.
+        self._fill()
 
     def settle(self) -> None:
         from torch.distributed.fsdp import FSDPModule
@@ -311,6 +321,11 @@ class ShardedEngine(Engine):
         options = StateDictOptions(ignore_frozen_params=self.has_frozen())
         model, optimizer = get_state_dict(self.model, self.optimizer, options=options)
         return {"model": model, "optimizer": optimizer}
+
+
+def wide_sum(tensor: torch.Tensor) -> float:
+    """Sum in float64 where the device has it."""
+    return float(tensor.sum(dtype=torch.float32 if tensor.device.type == "mps" else torch.float64))
 
 
 def _buckets(parameters: list[torch.nn.Parameter], most: int = 1 << 25) -> list[list[torch.nn.Parameter]]:

@@ -7,6 +7,8 @@ around its forward, so ours is entered inside (`Distributed.autocast_now` in the
 """
 
 import contextlib
+import copy
+import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,10 +42,12 @@ class ZeroEngine(Engine):
         write_our_values(self.dist.accelerator.deepspeed_plugin.deepspeed_config, max_grad_norm=self.max_grad_norm)
         # Averages over ranks, and divides by the accumulation steps.
         self.factor = float(self.dist.world_size * ACCUMULATION)
+        self.stage = int(self.dist.backend[-1])
         self._autocast_inside()
+        if self.stage == 3:
+            self._shard_first()
         self.call, _ = self.dist.accelerator.prepare(self.model, self.optimizer)
         self.optimizer = self.call.optimizer
-        self.stage = int(self.dist.backend[-1])
         if self.call.dp_world_size != self.dist.world_size or self.call.zero_optimization_stage() != self.stage:
             raise RuntimeError(
                 f"DeepSpeed formed a group of {self.call.dp_world_size} at ZeRO stage {self.call.zero_optimization_stage()}, "
@@ -51,9 +55,21 @@ class ZeroEngine(Engine):
                 "`--deepspeed_multinode_launcher standard`"
             )
 
+    def _shard_first(self) -> None:
+        """Shard parameter by parameter; DeepSpeed alone would put the whole model on each device before."""
+        import deepspeed
+
+        config = copy.deepcopy(self.dist.accelerator.deepspeed_plugin.deepspeed_config)
+        config["train_batch_size"] = self.dist.world_size * ACCUMULATION
+        deepspeed.zero.Init(module=self.model, config_dict_or_path=config)
+        for buffer in self.model.buffers():
+            buffer.data = buffer.data.to(self.dist.device)
+
     def _autocast_inside(self) -> None:
         forward, dist = self.model.forward, self.dist
 
+        # With the signature of the original: transformers looks there for what a model takes.
+        @functools.wraps(forward)
         def with_autocast(*args: Any, **kwargs: Any) -> Any:
             with dist.autocast_now():
                 return forward(*args, **kwargs)
@@ -80,6 +96,9 @@ class ZeroEngine(Engine):
         if self.scale:
             # The engine has skipped the step by itself where the norm is not finite.
             self.scale.judge(math.isfinite(float(norm)))
+        elif not math.isfinite(float(norm)):
+            # The engine skips the step in fp32 too, without a word; the trainer must hear of it at its next look.
+            self.lost = float(norm)
         return norm
 
     def release(self) -> None:

@@ -17,6 +17,7 @@ def rehearse(trainer: Trainer) -> dict[str, float]:
     indices = pack(longest, lengths, trainer.plan.max_tokens, packed=trainer.packed)[0]
     positions = lengths[indices].sum() if trainer.packed else lengths[indices].max() * len(indices)
     batch = trainer.distributed.to_device(trainer.collate(indices.tolist()))
+    trainer.model.train()
     began = time.perf_counter()
     with trainer.distributed.autocast():
         loss_sum, count = trainer.step_function(trainer.engine.call, batch)

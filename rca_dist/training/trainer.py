@@ -166,7 +166,8 @@ class Trainer:
         """Once: fall back to padded rows where packed ones would change the loss. Collective."""
         if not self.settled:
             self.settled = True
-            self.plan.packed = self.plan.packed and packed_agrees(self)
+            all_packed = not self.distributed.any_rank(not self.plan.packed)
+            self.plan.packed = all_packed and packed_agrees(self)
 
     def fit(self) -> None:
         """Run from step `self.step` to the end. Collective.
@@ -252,10 +253,11 @@ class Trainer:
         loss, any_bad = self.distributed.global_sum([float(loss_sum), float(bool(bad))])
         if any_bad:
             self._stop_for(bad)
-        if self.engine.scale is None and not math.isfinite(float(norm)):
+        size = float(norm) if self.engine.lost is None else self.engine.lost
+        if self.engine.scale is None and not math.isfinite(size):
             raise FloatingPointError(
-                f"the gradient norm is {float(norm)} at step {self.step}, the loss is finite; lower train.learning_rate or use "
-                "train.precision=fp32"
+                f"the gradient norm is {size} at step {self.step} or shortly before, the loss is finite; lower "
+                "train.learning_rate or use train.precision=fp32"
             )
         return loss / max(1, step.supervised)
 

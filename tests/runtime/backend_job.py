@@ -80,6 +80,13 @@ def job(argument):
     out["texts"] = {system: answer.texts for system, answer in answers.items()}
     out["after_base"] = evaluator.loss("test")["eval/loss"]
     out["weights"] = weights(run.engine)
+    # One ticket for two ranks: one of them has only a filler to score and to answer.
+    evaluator.max_tickets = 1
+    out["one_ticket"] = evaluator.loss("test")["eval/loss"]
+    out["one_answer"] = evaluator.answers("model", "test", 1).texts
+    evaluator.max_tickets = None
+    plain = adapter.model.get_base_model() if lora else adapter.model
+    out["keeps_logits"] = bool(plain._supports_logits_to_keep())
     # Whole weights reach the disk whatever the sharding.
     folder = Path(argument["folder"])
     state = run.engine.full_state(trainable_only=adapter.is_lora)

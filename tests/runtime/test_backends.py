@@ -52,11 +52,14 @@ def test_every_number_is_that_of_one_process(case, alone):
     backend, lora, _, ranks = case
     expected = alone[lora]
     for found in ranks:
-        for key in ("losses", "first", "last", "base"):
+        for key in ("losses", "first", "last", "base", "one_ticket"):
             assert found[key] == pytest.approx(expected[key], rel=1e-6), key
         # DeepSpeed's own norm is a sum in fp32.
         assert found["norms"] == pytest.approx(expected["norms"], rel=1e-4 if backend.startswith("zero") else 1e-6)
         assert found["texts"] == expected["texts"]
+        assert found["one_answer"] == expected["one_answer"]
+        # Generation reads the forward's signature: what wraps it must not hide it.
+        assert found["keeps_logits"]
         assert found["answers_first"] == expected["answers_first"] == found["texts"]["base"]
         for ours, theirs in zip(found["weights"], expected["weights"], strict=True):
             assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-4)

@@ -144,6 +144,8 @@ def test_deepspeed_skips_too_and_ends_after_ten():
     assert one[0] == 2
     argument = {"what": "skip", "precision": "fp16", "spoil": list(range(2, 20))}
     assert all("10 steps in a row" in found for found in run_ranks(2, HERE, "ranks_job", argument, timeout=180, env=env))
+    argument = {"what": "skip", "precision": "fp32", "spoil": [3]}
+    assert all("gradient norm is inf" in found for found in run_ranks(2, HERE, "ranks_job", argument, timeout=180, env=env))
 
 
 @pytest.mark.process
