@@ -46,13 +46,10 @@ class Checkpoints:
             torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
             engine.save(aside)
 
-        def read_back() -> dict[str, Any]:
-            # Ranks share the hashing of the files that all of them wrote.
-            written = sorted(str(path.relative_to(aside)) for path in aside.rglob("*") if path.is_file())
-            return {name: _file_facts(aside / name) for name in written[dist.rank :: dist.world_size]}
-
         dist.together(write)
-        mine = dist.together(read_back)
+        # One list for all: on a network disk each rank may see another one for a while. Ranks share the hashing.
+        written = dist.on_main(lambda: sorted(str(path.relative_to(aside)) for path in aside.rglob("*") if path.is_file()))
+        mine = dist.together(lambda: {name: _file_facts(aside / name) for name in written[dist.rank :: dist.world_size]})
         files = {name: facts_of for part in dist.gather(mine) for name, facts_of in part.items()}
         kind = {"world_size": dist.world_size, "backend": dist.backend, "format": _format(dist.backend)}
         scale = {"loss_scale": engine.scale.state()} if engine.scale else {}

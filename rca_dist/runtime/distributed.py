@@ -239,7 +239,12 @@ class Distributed:
 
 
 def _gpu() -> torch.device:
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("mps")
+    """This process's GPU, made the current one: asked of another, each process would hold memory on the first."""
+    if not torch.cuda.is_available():
+        return torch.device("mps")
+    index = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
 
 
 def _has_mps() -> bool:
