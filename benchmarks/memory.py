@@ -239,6 +239,9 @@ def _cell(backend: str, processes: int, spec: dict[str, Any], folder: Path, opti
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
+        from rca_dist import entry
+
         worker(json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+        entry.leave(0)
     else:
         sys.exit(main())

@@ -57,4 +57,4 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(entry.run("train.py", main))
+    entry.leave(entry.run("train.py", main))

@@ -139,4 +139,8 @@ def main(module, function, argument, folder):
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    from rca_dist import entry
+
     main(*sys.argv[1:])
+    entry.leave(0)
