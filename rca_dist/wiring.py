@@ -123,9 +123,29 @@ def build_adapter(config: Config, table: "TicketTable", distributed: "Distribute
     if config.model.name_or_path.startswith("builtin:"):
         adapter = HFModelAdapter.load(config.model.name_or_path, once=distributed.on_main, **options)
     else:
-        adapter = distributed.together(lambda: HFModelAdapter.load(config.model.name_or_path, **options))
-    if not prepare_head(adapter.model) and distributed.is_main:
+        adapter = _load_once(config.model.name_or_path, distributed, **options)
+    # Only rank 0 may hold weights yet, so it decides for all.
+    direct = distributed.on_main(lambda: prepare_head(adapter.model))
+    if direct:
+        prepare_head(adapter.model, proven=True)
+    elif distributed.is_main:
         log.info("%s changes its logits after the head: a table of logits is made for supervised positions", adapter.name)
+    return adapter
+
+
+def _load_once(name: str, distributed: "Distributed", **options: Any) -> "HFModelAdapter":
+    """A pretrained model whose weights rank 0 alone has read; `prepare` sends them on. Collective.
+
+    Ranks whose empty network does not look like rank 0's (a type that only the saved weights tell) read them too.
+    """
+    from rca_dist.model.adapter import HFModelAdapter
+    from rca_dist.runtime.distributed import layout
+
+    main = distributed.is_main
+    adapter = distributed.together(lambda: HFModelAdapter.load(name, **options, weights=main))
+    wanted = distributed.on_main(lambda: layout(adapter.model))
+    if distributed.any_rank(layout(adapter.model) != wanted):
+        adapter = distributed.together(lambda: adapter if main else HFModelAdapter.load(name, **options))
     return adapter
 
 
@@ -169,7 +189,7 @@ def choose_batching(config: Config, adapter: "HFModelAdapter", distributed: "Dis
         return wanted
     from rca_dist.model import packing
 
-    reason = packing.support(adapter.model, distributed.device)
+    reason = distributed.on_main(lambda: packing.support(adapter.model, distributed.device))
     if reason is None:
         packing.enable(adapter.model)
         return "packed"

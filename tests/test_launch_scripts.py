@@ -258,6 +258,23 @@ def test_local_runs_two_processes(real, one_process, tmp_path):
     assert losses == pytest.approx(one_process, rel=1e-6)
 
 
+@pytest.mark.slow
+@pytest.mark.process
+def test_more_processes_than_examples_in_a_step_are_warned_of_and_change_nothing(tmp_path):
+    two = ["--train.global_batch_size=2"]
+    losses = []
+    for count in (1, 3):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        options = [*SHORT, *two, "--run.output_dir=run"]
+        done = rca("--num_processes", count, *options, cwd=folder, CUDA_VISIBLE_DEVICES="")
+        assert done.returncode == 0, done.stderr
+        said = "train.global_batch_size=2 gives 1 of 3 processes nothing to do; the numbers stay exact"
+        assert done.stderr.count(said) == (count == 3)
+        losses.append(outcome(folder / "run")[2])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+
+
 @pytest.mark.process
 def test_local_hands_on_the_exit_code(real, tmp_path):
     done = bash("local.sh", 2, "--train.max_steps=0", venv=real, cwd=tmp_path)

@@ -65,11 +65,13 @@ class HFModelAdapter:
         load_in_4bit: bool = False,
         gradient_checkpointing: bool = False,
         frozen_dtype: torch.dtype | None = None,
+        weights: bool = True,
     ) -> "HFModelAdapter":
         """Load a folder or hub model, or build `builtin:NAME` with weights from `seed` and a tokenizer trained on `texts`.
 
         `once` runs work on one process and hands its result to all, as `Distributed.on_main` does. With `lora` only a fresh
-        fp32 adapter is trained, drawn from `seed`; the frozen weights are fp32, `frozen_dtype`, or packed into 4 bits.
+        fp32 adapter is trained, drawn from `seed`; the frozen weights are fp32, `frozen_dtype`, or packed into 4 bits. Without
+        `weights` those of a pretrained model are not read: `Distributed.prepare` puts rank 0's in their place.
         Raises: UserError when the model cannot be had as asked, saying what to do.
         """
         if frozen_dtype is not None and lora is None:
@@ -95,9 +97,10 @@ class HFModelAdapter:
             placement = four_bit_here() if load_in_4bit else {"dtype": frozen_dtype or torch.float32}
             model, tokenizer = from_pretrained(
                 name_or_path, revision=revision, trust_remote_code=trust_remote_code,
-                attn_implementation=attn_implementation, dropout=dropout, placement=placement,
+                attn_implementation=attn_implementation, dropout=dropout, placement=placement, weights=weights or load_in_4bit,
             )  # fmt: skip
-            check_fit(model, tokenizer, name_or_path)
+            if weights:
+                check_fit(model, tokenizer, name_or_path)
             revision = revision or getattr(model.config, "_commit_hash", None)
         set_dropout(model, dropout)
         plain = model

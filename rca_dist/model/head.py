@@ -76,12 +76,12 @@ def is_prepared(model: nn.Module) -> bool:
     return all(isinstance(one, NLLHead) for one in heads)
 
 
-def prepare_head(model: nn.Module) -> bool:
+def prepare_head(model: nn.Module, *, proven: bool = False) -> bool:
     """Let the output layer of a loaded model answer with the loss where asked. Returns whether it does.
 
     It does when the layer is a plain linear one and the model hands its answer on unchanged, which is tried on a few random
     ids: a model that scales or caps logits keeps its class and takes the path over logits. To be called in a single
-    process with whole weights, before any sharding; before or after LoRA is added.
+    process with whole weights, before any sharding; before or after LoRA is added. `proven`: another process has tried it.
     """
     if is_prepared(model):
         return True
@@ -91,7 +91,7 @@ def prepare_head(model: nn.Module) -> bool:
     head.__class__ = NLLHead
     agrees = False
     try:
-        agrees = _agrees(model, head)
+        agrees = proven or _agrees(model, head)
     finally:
         if not agrees:
             head.__class__ = nn.Linear

@@ -1,5 +1,6 @@
 """Pretrained models from disk or hub, and whether they can serve: attention kernels, vocabulary, causality."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ def from_pretrained(
     attn_implementation: str | None = None,
     dropout: float = 0.0,
     placement: dict[str, Any],
+    weights: bool = True,
 ) -> tuple[Any, Any]:
     """Model and tokenizer of a folder or hub name; `placement` holds `dtype` and what goes with it.
 
+    Without `weights` the model's memory is set aside but not written: for a process that receives another one's weights.
     Raises: UserError.
     """
     from safetensors import SafetensorError
@@ -39,7 +42,10 @@ def from_pretrained(
         if attn_implementation:
             check_attention(config, attn_implementation, name, trust_remote_code=trust_remote_code)
             options["attn_implementation"] = attn_implementation
-        model = AutoModelForCausalLM.from_pretrained(name, config=config, use_safetensors=True, **options, **placement)
+        options |= {"config": config, **placement}
+        model = None if weights else _without_weights(name, options)
+        if model is None:
+            model = AutoModelForCausalLM.from_pretrained(name, use_safetensors=True, **options)
     except UserError:
         raise
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
@@ -47,6 +53,23 @@ def from_pretrained(
         advice = "The folder is damaged or incomplete; save or download it again" if Path(name).is_dir() else names.OFFLINE_HELP
         raise UserError(f"model.name_or_path={name}: cannot be loaded ({first}). {advice}.") from error
     return model, tokenizer
+
+
+def _without_weights(name: str, options: dict[str, Any]) -> Any:
+    """The network with memory that nothing has touched yet; None where it keeps tensors that only loading would fill."""
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    places = {key: options[key] for key in ("revision", "trust_remote_code")}
+    build = {key: options[key] for key in ("trust_remote_code", "attn_implementation", "dtype") if key in options}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(options["config"], **build)
+    if any(torch.is_tensor(value) and value.is_meta for module in model.modules() for value in vars(module).values()):
+        return None
+    model.to_empty(device="cpu")
+    model.tie_weights()
+    with contextlib.suppress(OSError):
+        model.generation_config = GenerationConfig.from_pretrained(name, **places)
+    return model.eval()
 
 
 def check_attention(config: Any, asked: str, name: str, *, trust_remote_code: bool = False) -> None:

@@ -35,7 +35,7 @@ def _fsdp2(timeout: datetime.timedelta, *, on_cpu: bool) -> Any:
         PartialState(backend="gloo", timeout=timeout)
         # Accelerate turns to FSDP only from the kind of an accelerator; this one it replaces in the next line.
         PartialState._shared_state["distributed_type"] = DistributedType.MULTI_XPU
-    # Weights are loaded whole by every process and then sharded; only rank 0 having them would need a second way of loading.
+    # Our engine spreads rank 0's weights, alike under every back end.
     plugin = FullyShardedDataParallelPlugin(fsdp_version=2, cpu_ram_efficient_loading=False)
     handlers = [] if on_cpu else [InitProcessGroupKwargs(timeout=timeout)]
     return Accelerator(mixed_precision="no", fsdp_plugin=plugin, kwargs_handlers=handlers)

@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -17,7 +18,8 @@ import torch
 
 from rca_dist.errors import UserError
 from rca_dist.runtime.accelerators import start_accelerator
-from rca_dist.runtime.engines import Engine, ShardedEngine, wide_sum
+from rca_dist.runtime.engines import Engine
+from rca_dist.runtime.fsdp import ShardedEngine
 from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_environment, missing_processes
 
 log = logging.getLogger(__name__)
@@ -178,12 +180,12 @@ class Distributed:
     ) -> Engine:
         """Move the model to the device, replicate or shard it as the back end says. Collective. Returns its steps' engine.
 
+        All ranks start from rank 0's weights and buffers, whatever the others' are; names, shapes and types must agree.
         The module stays usable for evaluation: every rank must then make the same number of forwards.
-        Raises: RuntimeError when ranks start from different weights or the back end is not the one asked for.
+        Raises: RuntimeError when ranks hold different modules or the back end is not the one asked for.
         """
-        if self.sharded:
-            # Shards of different weights would make one that nobody has; where weights are replicated rank 0's are sent.
-            self.same_everywhere(sum(wide_sum(p.detach()) for p in model.parameters()), "the sum of all weights at the start")
+        # Else a rank would wait for ever for a tensor that no other one sends, or take another one for it.
+        self.same_everywhere(float(zlib.crc32(repr(layout(model)).encode())), "the list of all weights (as a checksum)")
         engine: type[Engine] = {"fsdp2": ShardedEngine}.get(self.backend, Engine)
         if self.backend.startswith("zero"):
             from rca_dist.runtime.zero import ZeroEngine
@@ -236,6 +238,12 @@ class Distributed:
         """Leave the process group."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def layout(model: torch.nn.Module) -> list[tuple[str, tuple[int, ...], str, bool]]:
+    """Name, shape, type and whether it is trained, of every parameter and buffer: what ranks must agree on."""
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    return [(name, tuple(t.shape), str(t.dtype), t.requires_grad) for name, t in tensors]
 
 
 def _gpu() -> torch.device:

@@ -8,7 +8,7 @@ where a gradient is scaled.
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,12 @@ class Engine:
         device = self.dist.device
         if any(t.device.type != device.type for t in (*self.model.parameters(), *self.model.buffers())):
             self.model.to(device)
+        self._send((*self.model.parameters(), *self.model.buffers()))
+
+    def _send(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Overwrite tensors on the device with rank 0's, which alone may hold the true ones at the start. Collective."""
         if self.dist.world_size > 1:
-            for tensor in (*self.model.parameters(), *self.model.buffers()):
+            for tensor in tensors:
                 torch.distributed.broadcast(tensor.detach(), src=0)
 
     @property
@@ -164,10 +168,10 @@ class Engine:
     def other_weights(self, load: Callable[[], dict[str, torch.Tensor]]) -> Iterator[None]:
         """Inside, the model has the weights that `load` gives (called on rank 0), afterwards its own again. Collective.
 
-        The own ones are kept on the CPU meanwhile, each rank its part. No second model is built.
+        The own ones are kept on the CPU meanwhile, each rank its part, or rank 0 all where weights are replicated.
         """
         self.settle()
-        kept = [self._local(p).cpu().clone() for p in self.model.parameters()]
+        kept = [self._local(p).cpu().clone() if self._keeps(p) else None for p in self.model.parameters()]
         state = self.dist.on_main_only(load)
         for name, parameter in self.model.named_parameters():
             self._put(parameter, state[name] if self.dist.is_main else None)
@@ -177,14 +181,21 @@ class Engine:
         finally:
             self.settle()
             for parameter, part in zip(self.model.parameters(), kept, strict=True):
-                self._put_local(parameter, part)
+                if self._is_whole(parameter):
+                    self._put(parameter, part)
+                elif part is not None:
+                    self._local(parameter).copy_(part)
+
+    def _is_whole(self, parameter: torch.nn.Parameter) -> bool:
+        """Whether every rank holds all of this parameter."""
+        return True
+
+    def _keeps(self, parameter: torch.nn.Parameter) -> bool:
+        return self.dist.is_main or not self._is_whole(parameter)
 
     def _local(self, parameter: torch.Tensor) -> torch.Tensor:
         """This rank's part of a parameter or gradient, sharing its memory."""
         return parameter.detach()
-
-    def _put_local(self, parameter: torch.nn.Parameter, part: torch.Tensor) -> None:
-        self._local(parameter).copy_(part)
 
     def _put(self, parameter: torch.nn.Parameter, whole: torch.Tensor | None) -> None:
         """Set a parameter from rank 0's tensor. Collective."""
@@ -222,105 +233,6 @@ class Engine:
         self.model.load_state_dict(load_tensors(folder / "model.safetensors"), strict=not self.has_frozen())
         state = torch.load(folder / "optimizer.pt", map_location=self.dist.device, weights_only=True)
         self.optimizer.load_state_dict(state)
-
-
-class ShardedEngine(Engine):
-    """FSDP2: parameters, gradients and optimizer state sharded over all ranks."""
-
-    def _set_up(self) -> None:
-        from torch.distributed.tensor import DTensor
-
-        self.factor = float(self.dist.world_size)  # reduce-scatter averages over ranks
-        old = list(self.model.named_parameters())
-        self._shard()
-        if self.optimizer is not None:
-            assert not self.optimizer.state, "the optimizer has stepped before its parameters were sharded"
-            name_of = {p: name for name, p in old}
-            new = dict(self.model.named_parameters())
-            for group in self.optimizer.param_groups:
-                group["params"] = [new[name_of[p]] for p in group["params"]]
-        sharded = [p for p in self.model.parameters() if isinstance(p, DTensor)]
-        if not sharded or any(p.device_mesh.size() != self.dist.world_size for p in sharded):
-            raise RuntimeError("FSDP2 was asked for, but the parameters are not sharded over all ranks")
-
-    def _shard(self) -> None:
-        from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
-
-        plugin, model = self.dist.accelerator.state.fsdp_plugin, self.model
-        options: dict[str, Any] = {}
-        if self.dist.device.type != "cpu" and self.dist.precision != "fp32":
-            # Gathered in low precision, reduced in fp32. On a CPU weights stay fp32, as evaluation does.
-            options["mp_policy"] = MixedPrecisionPolicy(param_dtype=self.dist.low_dtype, reduce_dtype=torch.float32)
-        layers = set(plugin.transformer_cls_names_to_wrap or getattr(model, "_no_split_modules", None) or [])
-        wrapped = [module for module in model.modules() if type(module).__name__ in layers]
-        head, embeddings = (getattr(model, name, lambda: None)() for name in ("get_output_embeddings", "get_input_embeddings"))
-        if head is not None and embeddings is not None and head.weight is not embeddings.weight:
-            wrapped += [embeddings, head]
-        for module in wrapped:
-            if not isinstance(module, FSDPModule):
-                fully_shard(module, reshard_after_forward=plugin.reshard_after_forward, **options)
-        fully_shard(model, **options)
-        if hasattr(model, "get_base_model"):
-            # A PeftModel's generate goes past its own forward, whose hook gathers the root's weights.
-            register_fsdp_forward_method(model, "generate")
-
-    def _reduce(self) -> None:
-        # FSDP2 has reduced in the backward pass already, after each micro-batch: gradients stay sharded in between.
-        self._fill()
-
-    def settle(self) -> None:
-        from torch.distributed.fsdp import FSDPModule
-
-        # The root keeps its weights after a forward pass, for the backward pass that evaluation does not have.
-        for module in self.model.modules():
-            if isinstance(module, FSDPModule):
-                module.reshard()
-
-    @contextlib.contextmanager
-    def gathered(self, parameter: torch.nn.Parameter) -> Iterator[torch.Tensor]:
-        tensor = parameter.detach()
-        yield tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
-
-    def _local(self, parameter: torch.Tensor) -> torch.Tensor:
-        tensor = parameter.detach()
-        return tensor.to_local() if hasattr(tensor, "to_local") else tensor
-
-    def _put(self, parameter: torch.nn.Parameter, whole: torch.Tensor | None) -> None:
-        from torch.distributed.tensor import DTensor, distribute_tensor
-
-        if not isinstance(parameter, DTensor):
-            super()._put(parameter, whole)
-            return
-        full = whole if whole is not None else torch.empty(parameter.shape, dtype=parameter.dtype)
-        full = full.to(self.dist.device, parameter.dtype)
-        torch.distributed.broadcast(full, src=0)
-        part = distribute_tensor(full, parameter.device_mesh, parameter.placements, src_data_rank=None)
-        self._local(parameter).copy_(part.to_local())
-
-    def save(self, folder: Path) -> None:
-        import torch.distributed.checkpoint as dcp
-
-        dcp.save(self._shards(), checkpoint_id=folder / "shards")
-
-    def load(self, folder: Path) -> None:
-        import torch.distributed.checkpoint as dcp
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
-
-        assert self.optimizer is not None
-        state = self._shards()
-        dcp.load(state, checkpoint_id=folder / "shards")
-        options = StateDictOptions(strict=False)
-        set_state_dict(self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"],
-                       options=options)  # fmt: skip
-
-    def _shards(self) -> dict[str, Any]:
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
-
-        assert self.optimizer is not None
-        self.settle()
-        options = StateDictOptions(ignore_frozen_params=self.has_frozen())
-        model, optimizer = get_state_dict(self.model, self.optimizer, options=options)
-        return {"model": model, "optimizer": optimizer}
 
 
 def wide_sum(tensor: torch.Tensor) -> float:

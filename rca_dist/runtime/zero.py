@@ -46,6 +46,8 @@ class ZeroEngine(Engine):
         self._autocast_inside()
         if self.stage == 3:
             self._shard_first()
+        else:
+            super()._set_up()
         self.call, _ = self.dist.accelerator.prepare(self.model, self.optimizer)
         self.optimizer = self.call.optimizer
         if self.call.dp_world_size != self.dist.world_size or self.call.zero_optimization_stage() != self.stage:
@@ -61,9 +63,11 @@ class ZeroEngine(Engine):
 
         config = copy.deepcopy(self.dist.accelerator.deepspeed_plugin.deepspeed_config)
         config["train_batch_size"] = self.dist.world_size * ACCUMULATION
+        # This also sends every parameter from rank 0 to the others.
         deepspeed.zero.Init(module=self.model, config_dict_or_path=config)
         for buffer in self.model.buffers():
             buffer.data = buffer.data.to(self.dist.device)
+        self._send(self.model.buffers())
 
     def _autocast_inside(self) -> None:
         forward, dist = self.model.forward, self.dist
@@ -106,7 +110,7 @@ class ZeroEngine(Engine):
 
     @contextlib.contextmanager
     def gathered(self, parameter: torch.nn.Parameter) -> Iterator[torch.Tensor]:
-        if self.stage < 3 or not hasattr(parameter, "ds_id"):
+        if self._is_whole(parameter):
             yield parameter.detach()
             return
         import deepspeed
@@ -122,12 +126,15 @@ class ZeroEngine(Engine):
                 parameter.partition()
 
     def _local(self, parameter: Any) -> torch.Tensor:
-        if self.stage < 3 or not hasattr(parameter, "ds_id"):
+        if self._is_whole(parameter):
             return parameter.detach()
         return parameter.ds_tensor.detach()
 
+    def _is_whole(self, parameter: torch.nn.Parameter) -> bool:
+        return self.stage < 3 or not hasattr(parameter, "ds_id")
+
     def _put(self, parameter: torch.nn.Parameter, whole: torch.Tensor | None) -> None:
-        if self.stage < 3 or not hasattr(parameter, "ds_id"):
+        if self._is_whole(parameter):
             super()._put(parameter, whole)
             return
         import deepspeed

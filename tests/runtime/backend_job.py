@@ -36,7 +36,8 @@ def job(argument):
     lora = LoraSettings(r=4, alpha=8.0) if argument["lora"] else None
 
     def fresh():
-        adapter = HFModelAdapter.load("builtin:tiny", texts=texts, once=dist.on_main, lora=lora)
+        # Only rank 0 starts from the weights that count.
+        adapter = HFModelAdapter.load("builtin:tiny", texts=texts, once=dist.on_main, lora=lora, seed=dist.rank)
         prepare_head(adapter.model)
         enable(adapter.model)
         return adapter
