@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rca_dist.evaluation.evaluator import Evaluator as Evaluator
-    from rca_dist.model.adapter import HFModelAdapter as HFModelAdapter
+    from rca_dist.compat.adapter import HFModelAdapter as HFModelAdapter
+    from rca_dist.compat.config import CfgNode as CfgNode
+    from rca_dist.compat.config import setup_logging as setup_logging
+    from rca_dist.compat.dataset import RCADataset as RCADataset
+    from rca_dist.compat.evaluator import Evaluator as Evaluator
+    from rca_dist.compat.trainer import Trainer as Trainer
     from rca_dist.runtime.distributed import set_seed as set_seed
-    from rca_dist.tokens.encode import RCADataset as RCADataset
-    from rca_dist.training.trainer import Trainer as Trainer
 
 _HOMES = {
-    "Trainer": "rca_dist.training.trainer",
-    "Evaluator": "rca_dist.evaluation.evaluator",
-    "HFModelAdapter": "rca_dist.model.adapter",
-    "RCADataset": "rca_dist.tokens.encode",
+    "Trainer": "rca_dist.compat.trainer",
+    "Evaluator": "rca_dist.compat.evaluator",
+    "HFModelAdapter": "rca_dist.compat.adapter",
+    "RCADataset": "rca_dist.compat.dataset",
+    "CfgNode": "rca_dist.compat.config",
+    "setup_logging": "rca_dist.compat.config",
     "set_seed": "rca_dist.runtime.distributed",
 }
 __all__ = sorted([*_HOMES, "__version__"])
