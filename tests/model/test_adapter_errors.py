@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, OPTC
 
 from rca_dist.errors import UserError
 from rca_dist.model.adapter import HFModelAdapter
-from rca_dist.model.loading import check_fit
+from rca_dist.model.loading import check_causal
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_causality_check_borrows_a_kernel_that_runs_anywhere(adapter, monkey
     )
     monkeypatch.setattr(model, "set_attn_implementation", lambda name: setattr(model.config, "_attn_implementation", name))
     model.config._attn_implementation = "flash_attention_2"
-    check_fit(model, adapter.tokenizer, "x")
+    check_causal(model, "x")
     assert used == ["eager", "eager"]
     assert model.config._attn_implementation == "flash_attention_2"
 
@@ -84,7 +84,7 @@ def test_the_causality_check_borrows_a_kernel_that_runs_anywhere(adapter, monkey
 def test_causality_is_seen_in_half_precision_too(adapter, dtype):
     from transformers import BertConfig, BertLMHeadModel
 
-    check_fit(adapter.model.to(dtype), adapter.tokenizer, "x")
+    check_causal(adapter.model.to(dtype), "x")
     torch.manual_seed(0)
     size = {
         "hidden_size": 32,
@@ -95,7 +95,7 @@ def test_causality_is_seen_in_half_precision_too(adapter, dtype):
     }
     bert = BertLMHeadModel(BertConfig(vocab_size=2048, is_decoder=False, **size)).to(dtype)
     with pytest.raises(UserError, match="no causal language model"):
-        check_fit(bert, adapter.tokenizer, "x")
+        check_causal(bert, "x")
 
 
 def test_checkpointing_where_it_cannot_be(opt, monkeypatch):
