@@ -19,11 +19,14 @@ USAGE = """usage: rca-dist COMMAND ...
 
   train   [--config_file ACCELERATE.yaml] [--num_processes N] [--section.key=value ...]
           train and evaluate; `rca-dist train --help` lists all settings; across machines launch/multi_node.sh
-  data    FILE [--section.key=value ...]     describe an export as training would see it
+  data    FILE [--show-prompts] [--section.key=value ...]
+          describe an export as training would see it; with --show-prompts also three encoded examples, what is learnt marked +
   data    --generate N [--seed S] [--dirty] --output FILE.csv
           write N made-up tickets
   report  RUN        write RUN/report.html again from what the run left
   clean   [DIR]      empty the cache of prepared tickets (default runs/.cache)
+  doctor  [--quick] [--json]   can this machine train, and what is to be mended?
+  schema  [FILE]     write the JSON schema of the settings, for editors (default: print it)
 """
 
 
@@ -33,7 +36,9 @@ def main() -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
-    commands: dict[str, Callable[[list[str]], int]] = {"train": train, "data": data, "report": report, "clean": clean}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": train, "data": data, "report": report, "clean": clean, "doctor": doctor, "schema": schema,
+    }  # fmt: skip
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(USAGE, end="")
         return 0 if argv else 2
@@ -69,8 +74,14 @@ def train(argv: list[str]) -> int:
     settings = launch.check(
         request, precision=config.train.precision, max_grad_norm=config.train.max_grad_norm,
         learning_rate=config.train.learning_rate, lr_scheduler=config.train.lr_scheduler,
-        global_batch_size=config.train.global_batch_size, gradient_checkpointing=config.train.gradient_checkpointing,
+        global_batch_size=config.train.global_batch_size,
+        gradient_checkpointing=None if config.train.gradient_checkpointing == "auto" else config.train.gradient_checkpointing,
     )  # fmt: skip
+    if command.needs_world_size:
+        command = command_line.parse(arguments, world_size=settings.world_size)
+        config = command.config
+    if talks:
+        command_line.say(command)
     prepared = wiring.preflight(config)
     if not command.dry_run and prepared.is_done(config):
         if talks:
@@ -121,9 +132,11 @@ def data(argv: list[str]) -> int:
     """Describe an export, or write a generated one."""
     if any(token.partition("=")[0] == "--generate" for token in argv):
         return _generate(argv)
+    shows = [token for token in argv if token.replace("_", "-") == "--show-prompts"]
+    argv = [token for token in argv if token not in shows]
     arguments = [f"data.path={argv[0]}", *argv[1:]] if argv and not argv[0].startswith("-") and "=" not in argv[0] else argv
     command = command_line.parse(arguments)
-    if command.help or not arguments:
+    if command.help or not (arguments or shows):
         print(USAGE, end="")
         return 0 if command.help else 2
     from rca_dist import wiring
@@ -132,6 +145,10 @@ def data(argv: list[str]) -> int:
     config = command.config
     table = wiring.prepare_tickets(config, wiring.cache_folder(config))
     print(describe(table.facts))
+    if shows:
+        from rca_dist import builders
+
+        print(f"\n{builders.preview_prompts(config, table, colour=sys.stdout.isatty())}")
     return 0
 
 
@@ -178,6 +195,26 @@ def clean(argv: list[str]) -> int:
         raise UserError(f"clean {folder}: no such directory; give the cache beside your runs (RUNS/.cache) or data.cache_dir")
     removed, size = empty_cache(folder)
     print(f"removed {removed} cached items ({size / 2**20:.1f} MiB) from {folder}")
+    return 0
+
+
+def doctor(argv: list[str]) -> int:
+    """Look this machine over."""
+    from rca_dist.runtime.doctor import doctor
+
+    return doctor(argv)
+
+
+def schema(argv: list[str]) -> int:
+    """The JSON schema of the settings, from which editors complete YAML files."""
+    if len(argv) > 1 or (argv and argv[0].startswith("-")):
+        raise UserError("schema: give at most one file, e.g. rca-dist schema configs/schema.json")
+    from rca_dist.config import json_schema
+
+    if argv:
+        Path(argv[0]).write_text(json_schema(), encoding="utf-8")
+    else:
+        print(json_schema(), end="")
     return 0
 
 

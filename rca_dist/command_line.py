@@ -1,6 +1,8 @@
 """From argv to a validated `Config`, with one message for all problems."""
 
 import difflib
+import os
+import sys
 import types
 import typing
 from dataclasses import dataclass
@@ -9,20 +11,32 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from rca_dist.aliases import is_foreign, translate
 from rca_dist.config import Config
+from rca_dist.config_checks import cross_problems
 from rca_dist.errors import UserError
+from rca_dist.foreign_names import SWITCHES
+from rca_dist.yaml_files import read_yaml
 
 FLAGS = ("print_config", "dry_run", "help")
+COMMAND_LINE = "command line"
+# Options that take several words, as transformers' parser does.
+SEVERAL = ("lora_target_modules", "report_to", "betas")
 
 
 @dataclass
 class Command:
-    """A parsed command line: the resolved config and the flags beside it."""
+    """A parsed command line: the resolved config, the flags beside it, and what to say about names of other tools.
+
+    `needs_world_size`: the batch was given per device, so the config holds for the `world_size` it was parsed with.
+    """
 
     config: Config
     print_config: bool = False
     dry_run: bool = False
     help: bool = False
+    notes: tuple[str, ...] = ()
+    needs_world_size: bool = False
 
 
 def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str, Any]:
@@ -37,36 +51,63 @@ def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> dict[str,
     return out
 
 
-def parse(argv: list[str]) -> Command:
-    """Parse and validate.
+def parse(argv: list[str], *, world_size: int | None = None) -> Command:
+    """Parse and validate. `world_size` (default: the launcher's) is needed for batches given per device.
 
     Raises: UserError that lists every problem of files, keys and values at once.
     """
     problems: list[str] = []
-    sources, flags = _tokens(argv, problems)
+    files, options, flags = _tokens(argv, problems)
     if "help" in flags:
         return Command(Config(), help=True)
+    known = known_keys()
+    # One level per source; a later one wins.
+    found = [(str(path), key, value) for path in files for key, value in _flatten(read_yaml(path, problems)).items()]
+    levels = {str(path): n for n, path in enumerate(files)} | {COMMAND_LINE: len(files)}
+    found += [(COMMAND_LINE, key, _from_text(known.get(key), raw)) for key, raw in options]
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    known = known_keys()
-    for where, key, raw in sources:
-        pairs = _read_yaml(Path(raw), problems) if key == "config" else {key: _from_text(known.get(key), raw)}
-        for dotted, value in pairs.items():
-            if dotted not in known:
-                problems.append(f"{dotted} ({where}): no such key{_nearest(dotted, known)}")
-            else:
-                values[dotted], origin[dotted] = value, where
+    foreign: list[tuple[str, int, Any]] = []
+    for where, key, value in found:
+        if key in known:
+            values[key], origin[key] = value, where
+        elif is_foreign(key):
+            foreign.append((key, levels[where], value))
+        else:
+            problems.append(f"{key} ({where}): no such key{_nearest(key, known)}")
+    meant = translate(foreign, world_size=world_size or _world_size())
+    problems += meant.problems
+    for key, (value, option, level) in meant.values.items():
+        value = _from_text(known[key], value) if isinstance(value, str) else value
+        if key in values and levels[origin[key]] == level and str(values[key]) != str(value):
+            problems.append(f"{option} means {key}={_shown(value)} but {key}={_shown(values[key])} is given too; leave one out")
+        if key not in values or levels[origin[key]] <= level:
+            values[key], origin[key] = value, option
     config = _validate(values, origin, problems)
     if problems or config is None:
         noun = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError("\n  ".join([f"{noun} in the configuration:", *problems]))
-    return Command(config.resolved(), print_config="print_config" in flags, dry_run="dry_run" in flags)
+    return Command(config.resolved(), print_config="print_config" in flags, dry_run="dry_run" in flags,
+                   notes=tuple(meant.notes), needs_world_size=meant.needs_world_size)  # fmt: skip
 
 
-def _tokens(argv: list[str], problems: list[str]) -> tuple[list[tuple[str, str, str]], set[str]]:
-    """(where, key, raw value) per option, `--config` files first among equals, and the bare flags."""
-    files: list[tuple[str, str, str]] = []
-    options: list[tuple[str, str, str]] = []
+def say(command: Command) -> None:
+    """Print what the names of other tools mean here, a line each, on stderr."""
+    for note in command.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _world_size() -> int:
+    for name in ("RCA_WORLD_SIZE", "WORLD_SIZE"):
+        if os.environ.get(name, "").isdigit():
+            return max(1, int(os.environ[name]))
+    return 1
+
+
+def _tokens(argv: list[str], problems: list[str]) -> tuple[list[Path], list[tuple[str, str]], set[str]]:
+    """The `--config` files, (key, raw value) per option, and the bare flags."""
+    files: list[Path] = []
+    options: list[tuple[str, str]] = []
     flags: set[str] = set()
     known = known_keys()
     rest = list(argv)
@@ -75,54 +116,34 @@ def _tokens(argv: list[str], problems: list[str]) -> tuple[list[tuple[str, str, 
         name, equals, raw = token.partition("=")
         dashed = name.startswith("--")
         name = name.removeprefix("--")
+        if "." not in name:
+            name = name.replace("-", "_")
         if token in ("-h", "--help"):
             flags.add("help")
             continue
-        if dashed and name.replace("-", "_") in FLAGS:
+        if dashed and name in FLAGS:
             if not equals or raw.lower() in ("true", "1"):
-                flags.add(name.replace("-", "_"))
+                flags.add(name)
             continue
         if not dashed and not equals:
-            problems.append(f"{token!r} (command line): expected --section.key=value or section.key=value")
+            problems.append(f"{token!r} ({COMMAND_LINE}): expected --section.key=value or section.key=value")
             continue
         if not equals:
-            is_bool = name in known and known[name].annotation is bool
-            if rest and not rest[0].startswith("--") and not (is_bool and "=" in rest[0]):
+            is_switch = name in SWITCHES or (name in known and bool in _kinds(known[name].annotation))
+            if rest and not rest[0].startswith("--") and not (is_switch and "=" in rest[0]):
                 raw = rest.pop(0)
-            elif is_bool:
+                while name in SEVERAL and rest and not rest[0].startswith("--") and "=" not in rest[0]:
+                    raw += f",{rest.pop(0)}"
+            elif is_switch:
                 raw = "true"
             else:
-                problems.append(f"--{name} (command line): a value is missing")
+                problems.append(f"--{name} ({COMMAND_LINE}): a value is missing")
                 continue
         if name == "config":
-            files.append((raw, "config", raw))
+            files.append(Path(raw))
         else:
-            options.append(("command line", name, raw))
-    return files + options, flags
-
-
-def _read_yaml(path: Path, problems: list[str]) -> dict[str, Any]:
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problems.append(f"--config {path}: no such file")
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"--config {path}: cannot be read ({error})")
-        return {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problems.append(f"--config {path}{line}: not valid YAML ({getattr(error, 'problem', error)})")
-        return {}
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        problems.append(f"--config {path}: expected sections such as 'train:', found {type(data).__name__}")
-        return {}
-    return _flatten(data)
+            options.append((name, raw))
+    return files, options, flags
 
 
 def _flatten(data: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
@@ -187,7 +208,7 @@ def _validate(values: dict[str, Any], origin: dict[str, str], problems: list[str
         good = {dotted: value for dotted, value in values.items() if dotted not in bad}
         # The rest may still contradict itself, which is told in the same message.
         return _validate(good, origin, problems) if len(good) < len(values) else None
-    problems.extend(config.cross_problems())
+    problems.extend(cross_problems(config))
     return config
 
 

@@ -54,8 +54,16 @@ class Data(Section):
 
 
 class Prompt(Section):
-    style: Literal["plain"] = Field("plain", description="how a ticket becomes a prompt")
-    template: str = Field("Ticket:\n{ticket}\n\nResolution:\n", description="plain style: text around the one marker {ticket}")
+    style: Literal["auto", "plain", "chat"] = Field(
+        "auto", description="chat: the tokenizer's own chat template; plain: template alone; auto: chat for instruct models"
+    )
+    language: Literal["auto", "en", "fr", "de", "es", "pt", "it", "nl"] = Field(
+        "auto", description="language of the default texts; auto: that of over 60 % of the tickets, else English"
+    )
+    template: str | None = Field(
+        None, description="text around the one marker {ticket}: the whole prompt, in chat style the user's message"
+    )
+    system: str = Field("auto", description="chat style: text of the system turn, empty for none; auto: by language")
 
 
 class Split(Section):
@@ -115,7 +123,11 @@ class Train(Section):
         description="tokens per forward pass on one process, padding included: the memory knob",
         json_schema_extra=HOW,
     )
-    lr_scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", description="shape of the rate after warm-up")
+    lr_scheduler: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        "cosine",
+        description="after warm-up: cosine or linear to 0; constant; wsd: constant, then linear to 0 over decay_ratio",
+    )
+    decay_ratio: Annotated[float, Field(gt=0.0, le=1.0)] = Field(0.2, description="wsd: share of the steps with falling rate")
     warmup_ratio: Fraction = Field(0.05, description="share of the steps with rising rate")
     warmup_steps: int | None = Field(None, ge=0, description="steps with rising rate; wins over warmup_ratio")
     weight_decay: float = Field(0.01, ge=0, description="AdamW decay, on matrices only")
@@ -130,9 +142,31 @@ class Train(Section):
         description="packed: examples end to end, isolated, no padding; padded: rows of like length; auto: by device and model",
         json_schema_extra=HOW,
     )
-    gradient_checkpointing: bool = Field(
+    gradient_checkpointing: bool | Literal["auto"] = Field(
+        "auto",
+        description="recompute activations in the backward pass: less memory, about a third more time; auto: when needed",
+        json_schema_extra=HOW,
+    )
+    torch_compile: bool = Field(
         False,
-        description="recompute activations in the backward pass: less memory, about a third more time",
+        description="compile the transformer blocks (not under DeepSpeed); the first steps take minutes",
+        json_schema_extra=HOW,
+    )
+    label_smoothing: Fraction = Field(
+        0.0, description="share of the target spread over the vocabulary; above 0 train/loss is no NLL"
+    )
+    neftune_alpha: float = Field(0.0, ge=0, description="NEFTune: noise on the embeddings; above 0 the exactness promises end")
+    early_stopping_patience: int | None = Field(
+        None, ge=1, description="stop after so many validation losses in a row that are not the best so far"
+    )
+    final_weights: Literal["auto", "last", "best"] = Field(
+        "auto",
+        description="what is saved and evaluated at the end: best by validation loss, or last; auto: best with early stopping",
+    )
+    max_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="save and stop after so many minutes of this start; the same command goes on",
         json_schema_extra=HOW,
     )
     eval_steps: int | None = Field(None, ge=1, description="validation loss every so many steps; default ten times a run")
@@ -140,8 +174,8 @@ class Train(Section):
 
 
 class Eval(Section):
-    splits: list[Side] = Field(["test"], description="sides to score after training")
-    systems: list[System] = Field(["model", "base", "oracle", "nearest"], description="what answers the tickets")
+    splits: list[Side] = Field(["test"], min_length=1, description="sides to score after training")
+    systems: list[System] = Field(["model", "base", "oracle", "nearest"], min_length=1, description="what answers the tickets")
     primary_metric: Metric = Field("chrf", description="the one metric of the verdict, fixed beforehand")
     max_new_tokens: int | None = Field(None, ge=1, description="limit of a generated answer; default from the training answers")
     max_tickets: int | None = Field(None, ge=1, description="score only so many tickets of a side, chosen by id hash, said")
@@ -179,6 +213,9 @@ class Run(Section):
     output_dir: str | None = Field(None, description="run directory; default runs/<data>-<model>-<hash>", json_schema_extra=HOW)
     overwrite: bool = Field(False, description="remove what an earlier run left in the directory", json_schema_extra=HOW)
     seed: int = Field(0, ge=0, description="seed of weights and of the order of examples")
+    deterministic: bool = Field(
+        False, description="only kernels that give the same bits every time (GPUs; slower)", json_schema_extra=HOW
+    )
 
 
 class Config(Section):
@@ -216,43 +253,10 @@ class Config(Section):
         per_epoch = math.ceil(training_tickets / self.train.global_batch_size)
         return float(min(50, max(5, math.ceil(450 / per_epoch))))
 
-    def cross_problems(self) -> list[str]:
-        """Problems between keys that are each valid alone."""
-        found = []
-        if self.split.test_size + self.split.validation_size >= 1:
-            found.append("split.test_size + split.validation_size must leave training tickets (their sum is 1 or more)")
-        if self.split.folds == 1:
-            found.append("split.folds=1 is no split: use 0 for none, or 2 and more")
-        if self.split.folds > 1 and self.split.fold >= self.split.folds:
-            found.append(f"split.fold={self.split.fold} must be below split.folds={self.split.folds}")
-        if self.split.kind == "file" and self.data.columns.split is None:
-            found.append("split.kind=file needs data.columns.split, the column that names each ticket's side")
-        if self.lora.r == 0:
-            asked = [name for name in ("use_dora", "use_rslora", "dropout", "alpha") if getattr(self.lora, name)]
-            if asked or self.lora.target_modules != "all-linear":
-                found.append(
-                    f"lora.{(asked or ['target_modules'])[0]} is set but lora.r is 0, so there is no adapter: set it, e.g. to 8"
-                )
-            if self.model.load_in_4bit:
-                found.append("model.load_in_4bit=true needs an adapter to train: set lora.r, e.g. 16")
-        if not self.lora.target_modules:
-            found.append("lora.target_modules is empty: use all-linear, or name modules, e.g. [q_proj, v_proj]")
-        if self.prompt.template.count("{ticket}") != 1:
-            found.append("prompt.template must hold the marker {ticket} exactly once")
-        for path in (self.data.path, self.model.name_or_path):
-            if not path.strip():
-                found.append("data.path and model.name_or_path must not be empty")
-        if self.data.path.startswith("builtin:") and self.data.path != "builtin:tickets":
-            found.append(f"data.path={self.data.path}: the only built-in tickets are builtin:tickets")
-        if self.model.name_or_path.startswith("builtin:") and self.model.name_or_path[8:] not in (
-            "tiny",
-            "small",
-            "base",
-        ):
-            found.append(
-                f"model.name_or_path={self.model.name_or_path}: built-in models are builtin:tiny, builtin:small, builtin:base"
-            )
-        return found
+    def keeps_best(self) -> bool:
+        """Whether the run ends with the weights of its lowest validation loss."""
+        asked, patience = self.train.final_weights, self.train.early_stopping_patience
+        return asked == "best" or (asked == "auto" and patience is not None)
 
     def computed(self) -> dict[str, Any]:
         """The settings that decide what is computed, as plain data."""
@@ -285,3 +289,10 @@ def _computed(section: BaseModel) -> dict[str, Any]:
     if isinstance(section, Data) and not section.path.startswith("builtin:"):
         out.pop("path")
     return out
+
+
+def json_schema() -> str:
+    """The schema of settings files as JSON text, sections and keys with their meanings."""
+    schema = Config.model_json_schema()
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "rca_dist settings"}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"

@@ -47,6 +47,11 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     return code
 
 
+def speaks() -> bool:
+    """Whether this process says what concerns the whole job: rank 0, where `rca-dist` has not said it already."""
+    return os.environ.get("RANK", "0") == "0" and "RCA_EXIT_FILE" not in os.environ
+
+
 def leave(code: int) -> NoReturn:
     """End this process with `code`, as the last thing that it does.
 

@@ -1,5 +1,6 @@
 """What a training run leaves behind: its directory's life, trackers, checkpoints, results and report."""
 
+import dataclasses
 import json
 import logging
 import secrets
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rca_dist import estimates
 from rca_dist.config import Config
 from rca_dist.errors import Stopped
 from rca_dist.evaluation.evaluator import Evaluator
@@ -42,7 +44,7 @@ class Session:
         self.distributed = distributed
         self.checkpoints = Checkpoints(self.run.path / "checkpoints", distributed, keep_last=config.checkpoint.keep_last)
         self.tracker: Tracker | NullTracker = NullTracker()
-        self.stop_requested = StopRequest().install()
+        self.stop_requested = StopRequest(config.train.max_minutes).install()
         self.trainer: Trainer | None = None
         self.resume_from: Path | None = None
 
@@ -79,7 +81,9 @@ class Session:
             self.run.save(wandb_id=f"{prepared.config_hash}-{secrets.token_hex(3)}")
 
     def _open_files(self, datasets: dict[str, RCADataset], step: int) -> None:
-        prepared = self.prepared
+        prepared, form = self.prepared, datasets["train"].form
+        if form is not None:
+            self.run.save(prompt=dataclasses.asdict(form))
         cut = [dataset.truncations for dataset in datasets.values()]
         facts = prepared.tickets.facts | {"truncated": {kind: sum(c[kind] for c in cut) for kind in ("prompts", "answers")}}
         write_json(self.run.path / "data.json", facts)
@@ -111,14 +115,17 @@ class Session:
         )  # fmt: skip
         log.info("run directory: %s%s", self.run.path, f" (going on from step {step})" if step else "")
 
-    def resume(self, trainer: Trainer) -> None:
+    def resume(self, trainer: Trainer, adapter: HFModelAdapter) -> None:
         """Put the newest checkpoint, if any, into the trainer, and say how its steps are computed. Collective."""
         self.trainer = trainer
         trainer.settle_batching()
         self.distributed.on_main(lambda: self._say_how(trainer))
         if self.resume_from is not None:
             self.checkpoints.load(self.resume_from, trainer.engine)
-            trainer.step = int((read_json(self.resume_from / "manifest.json") or {})["step"])
+            trainer.resume(read_json(self.resume_from / "manifest.json") or {})
+        expected = estimates.describe(self.config, trainer, adapter, self.prepared.tickets, checkpointing=adapter.recomputes)
+        if self.distributed.is_main:
+            log.info("%s", expected)
 
     def _say_how(self, trainer: Trainer) -> None:
         plan, world = trainer.plan, self.distributed.world_size
@@ -129,9 +136,14 @@ class Session:
         self.run.save(**facts)
         text = f"micro-batches: {facts['batching']}, {facts['positions_per_token']:.2f} positions computed per token"
         log.info("%s%s", text, f", slowest rank {facts['balance']:.2f} x the mean" if world > 1 else "")
-        for key, rate in (("train.dropout", self.config.train.dropout), ("lora.dropout", self.config.lora.dropout)):
+        train = self.config.train
+        noise = {"train.dropout": train.dropout, "lora.dropout": self.config.lora.dropout,
+                 "train.neftune_alpha": train.neftune_alpha}  # fmt: skip
+        for key, rate in noise.items():
             if rate:
                 log.warning("warning: %s=%g: losses now depend on batches and processes, beyond rounding", key, rate)
+        if train.label_smoothing:
+            log.warning("warning: train.label_smoothing=%g: train/loss is smoothed, eval/loss is not", train.label_smoothing)
         if plan.oversized:
             log.warning(
                 "warning: %d training tickets are longer than train.max_tokens_per_micro_batch=%d and run alone, with the "

@@ -21,15 +21,19 @@ def main(argv: list[str]) -> int:
         print(command_line.help_text("train.py"))
         return 0
     config = command.config
+    if entry.speaks():
+        command_line.say(command)
     if command.print_config:
         print(config.to_yaml(), end="")
         return 0
 
-    from rca_dist import wiring
-    from rca_dist.runtime.distributed import Distributed, set_seed
+    from rca_dist import builders, wiring
+    from rca_dist.runtime.distributed import Distributed, be_deterministic, set_seed
     from rca_dist.session import Session
 
     began = time.perf_counter()
+    if config.run.deterministic:
+        be_deterministic()
     dist = Distributed(
         precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds, max_grad_norm=config.train.max_grad_norm
     )
@@ -38,15 +42,15 @@ def main(argv: list[str]) -> int:
         return Session.already_finished(prepared.run, dist)
     session = Session(config, prepared, dist)
     set_seed(config.run.seed)
-    adapter = wiring.build_adapter(config, prepared.tickets, dist)
-    datasets = wiring.build_datasets(config, prepared.tickets, adapter, prepared.cache, dist)
+    adapter = builders.build_adapter(config, prepared.tickets, dist)
+    datasets = builders.build_datasets(config, prepared.tickets, adapter, prepared.cache, dist)
     if command.dry_run:
-        return session.dry_run(wiring.build_trainer(config, adapter, datasets["train"], dist))
+        return session.dry_run(builders.build_trainer(config, adapter, datasets["train"], dist))
     with session.guarded():
         parts = session.open(adapter, datasets)
-        trainer = wiring.build_trainer(config, adapter, datasets["train"], dist, **parts)
-        session.resume(trainer)
-        evaluator = wiring.build_evaluator(config, prepared.tickets, adapter, datasets, trainer, session.stop_requested)
+        trainer = builders.build_trainer(config, adapter, datasets["train"], dist, **parts)
+        session.resume(trainer, adapter)
+        evaluator = builders.build_evaluator(config, prepared.tickets, adapter, datasets, trainer, session.stop_requested)
         trainer.evaluate = lambda: evaluator.loss("validation")
         trainer.fit()
         trainer.release()

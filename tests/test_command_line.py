@@ -105,7 +105,7 @@ def test_printed_config_repeats_the_run(tmp_path):
     assert again.run.output_dir is None
     assert again.computed_hash("d") == config.computed_hash("d")
     assert again.model_dump(exclude={"run"}) == config.model_dump(exclude={"run"})
-    assert set(yaml.safe_load(config.to_yaml())["run"]) == {"seed"}
+    assert set(yaml.safe_load(config.to_yaml())["run"]) == {"seed", "deterministic"}
 
 
 def test_hash_follows_what_is_computed_and_nothing_else():

@@ -10,11 +10,11 @@ import torch
 from transformers import GenerationConfig
 
 from rca_dist.errors import UserError
-from rca_dist.model import builtin
-from rca_dist.model.loading import check_attention, check_fit, from_pretrained
+from rca_dist.model import builtin, vocabulary
+from rca_dist.model.loading import check_attention, check_causal, from_pretrained
 from rca_dist.model.lora import LoraSettings, attach, four_bit_here, save_adapter
 from rca_dist.model.loss import causal_lm_step
-from rca_dist.model.parameters import decay_groups, set_dropout
+from rca_dist.model.parameters import decay_groups, freeze_towers, set_dropout
 
 
 class HFModelAdapter:
@@ -22,7 +22,7 @@ class HFModelAdapter:
 
     Attributes: `model` (the plain model or, with LoRA, its `PeftModel`; on the CPU after loading unless 4-bit), `is_lora`,
     `tokenizer`, `step` (the training step function), `eos_id` (what ends an answer in training), `eos_ids` (all that end a
-    generation), `pad_id`, `max_length` (context).
+    generation), `pad_id`, `max_length` (context), `recomputes` (whether activations are computed again in the backward pass).
     """
 
     def __init__(
@@ -42,12 +42,13 @@ class HFModelAdapter:
         self.revision = revision
         self.is_lora = is_lora
         self.build_base = build_base
-        self.step: Callable[[Any, dict[str, torch.Tensor]], tuple[torch.Tensor, torch.Tensor]] = causal_lm_step
-        self.eos_ids = _eos_ids(model, tokenizer, name)
+        self.recomputes = False
+        self.step: Callable[..., tuple[torch.Tensor, torch.Tensor]] = causal_lm_step
+        self.eos_ids = vocabulary.eos_ids(model, tokenizer, name)
         self.eos_id = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else self.eos_ids[0]
         # Rows are masked by length, never by comparing with the pad id, so EOS may serve as padding.
         self.pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.eos_id
-        self.max_length = int(getattr(model.config, "max_position_embeddings", 0) or 1 << 30)
+        self.max_length = vocabulary.window(model, tokenizer)
 
     @classmethod
     def load(
@@ -99,16 +100,31 @@ class HFModelAdapter:
                 name_or_path, revision=revision, trust_remote_code=trust_remote_code,
                 attn_implementation=attn_implementation, dropout=dropout, placement=placement, weights=weights or load_in_4bit,
             )  # fmt: skip
+            vocabulary.fit(model, tokenizer, name_or_path, frozen=lora is not None, filled=weights)
             if weights:
-                check_fit(model, tokenizer, name_or_path)
+                check_causal(model, name_or_path)
             revision = revision or getattr(model.config, "_commit_hash", None)
         set_dropout(model, dropout)
+        freeze_towers(model)
         plain = model
         if lora is not None:
             model = attach(plain, lora, seed, name=name_or_path)
+        adapter = cls(model, tokenizer, name=name_or_path, revision=revision, is_lora=lora is not None, build_base=build_base)
         if gradient_checkpointing:
-            _checkpoint_activations(plain, name_or_path)
-        return cls(model, tokenizer, name=name_or_path, revision=revision, is_lora=lora is not None, build_base=build_base)
+            adapter.checkpoint_activations()
+        return adapter
+
+    def checkpoint_activations(self) -> None:
+        """Compute activations again in the backward pass instead of keeping them. Raises: UserError where the model cannot."""
+        plain = self.model.get_base_model() if self.is_lora else self.model
+        if not plain.supports_gradient_checkpointing:
+            raise UserError(f"train.gradient_checkpointing=true: {self.name} ({type(plain).__name__}) cannot; leave it out")
+        with warnings.catch_warnings():
+            # The newer name does not exist in all supported releases of transformers.
+            warnings.simplefilter("ignore", FutureWarning)
+            # The reentrant kind drops gradients where a block's input needs none, as under frozen embeddings.
+            plain.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.recomputes = True
 
     @contextmanager
     def base_weights(self) -> Iterator[None]:
@@ -119,9 +135,17 @@ class HFModelAdapter:
             yield
 
     def generate(
-        self, model: Any, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, synced_gpus: bool = False
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        *,
+        max_new_tokens: int,
+        synced_gpus: bool = False,
+        sampling: Mapping[str, Any] | None = None,
     ) -> list[list[int]]:
         """Greedy continuation of each prompt (ids), EOS excluded. `model` is `self.model`, moved and in eval mode.
+
+        `sampling` draws tokens instead, from torch's random state, with transformers' settings (`temperature`, `top_k`).
 
         One left-padded batch; a returned list of `max_new_tokens` ids means that the limit was hit. `synced_gpus`: ranks that
         share sharded weights go on with empty forwards until the last one ends; then all must call it equally often.
@@ -144,12 +168,13 @@ class HFModelAdapter:
                     input_ids=ids.to(device),
                     attention_mask=mask.to(device),
                     max_new_tokens=max_new_tokens,
-                    do_sample=False,
+                    do_sample=sampling is not None,
                     num_beams=1,
                     eos_token_id=self.eos_ids,
                     pad_token_id=self.pad_id,
                     use_cache=True,
                     synced_gpus=synced_gpus,
+                    **(sampling or {}),
                 )
         finally:
             plain.generation_config = own
@@ -160,6 +185,11 @@ class HFModelAdapter:
             if token in self.eos_ids:
                 return ids[:n]
         return ids
+
+    def ends_with(self, end_id: int | None) -> None:
+        """Let generation stop at `end_id` too: the end of a turn that answers are trained to end with."""
+        if end_id is not None and end_id not in self.eos_ids:
+            self.eos_ids.append(end_id)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, special tokens left out, outer white space trimmed."""
@@ -243,24 +273,3 @@ def _cast(model: Any, dtype: torch.dtype | None) -> Any:
             p.data = p.data.to(dtype)
         model.config.dtype = dtype
     return model
-
-
-def _checkpoint_activations(model: Any, name: str) -> None:
-    if not model.supports_gradient_checkpointing:
-        raise UserError(f"train.gradient_checkpointing=true: {name} ({type(model).__name__}) cannot; leave it out")
-    with warnings.catch_warnings():
-        # The newer name does not exist in all supported releases of transformers.
-        warnings.simplefilter("ignore", FutureWarning)
-        # The reentrant kind drops gradients where a block's input needs none, as under frozen embeddings.
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-
-
-def _eos_ids(model: Any, tokenizer: Any, name: str) -> list[int]:
-    ids = [tokenizer.eos_token_id]
-    for source in (getattr(model, "generation_config", None), model.config):
-        value = getattr(source, "eos_token_id", None)
-        ids.extend(value if isinstance(value, list) else [value])
-    found = list(dict.fromkeys(i for i in ids if i is not None))
-    if not found:
-        raise UserError(f"model.name_or_path={name}: its tokenizer has no end-of-text token, so no answer could ever end")
-    return found

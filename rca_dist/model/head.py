@@ -22,12 +22,13 @@ BUDGET = {"cpu": 1 << 23, "cuda": 1 << 26}
 class Request(NamedTuple):
     """What the head is asked: the NLL of `targets` (B, K), which follow the positions `keep` (K,).
 
-    `chosen` (S,) picks among `targets.flatten()`; None means all.
+    `chosen` (S,) picks among `targets.flatten()`; None means all. `smoothing`: see `nll_of`.
     """
 
     targets: Tensor
     keep: Tensor
     chosen: Tensor | None
+    smoothing: float = 0.0
 
 
 _REQUEST: ContextVar[Request | None] = ContextVar("rca_head_request", default=None)
@@ -57,7 +58,7 @@ class NLLHead(nn.Linear):
         hidden, targets = input.flatten(0, -2), request.targets.flatten()
         if request.chosen is not None:
             hidden, targets = hidden[request.chosen], targets[request.chosen]
-        return nll_of(hidden, self.weight, self.bias, targets)
+        return nll_of(hidden, self.weight, self.bias, targets, smoothing=request.smoothing)
 
 
 def inner_model(model: nn.Module) -> Any:
@@ -136,19 +137,22 @@ def random_ids(model: nn.Module, *shape: int) -> Tensor:
     return torch.randint(rows, shape, generator=torch.Generator().manual_seed(0))
 
 
-def nll_of(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def nll_of(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """NLL of `targets` (S,) under softmax(hidden @ weight.T + bias), for hidden (S, D), weight (V, D), bias (V,).
 
     Returns the sum over supervised positions (float64 where the device has it, with its graph), `nll` (S,) nats in float32
     or wider without graph, 0 where not supervised, and `hits` (S,) bool, whether argmax gives the target; `hits` is empty
     while gradients are recorded. Products run in autocast's type if it is on, everything after them in float32 or wider.
-    The graph carries one backward pass.
+    The graph carries one backward pass. With `smoothing` e sum and `nll` are of the smoothed loss,
+    (1 - e) NLL + e times the mean of -log p over the vocabulary (Szegedy et al. 2016, section 7).
     """
     kind = hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
     if hidden.dtype == torch.float64:
         dtype = torch.float64
-    return _ChunkedNLL.apply(hidden, weight, bias, targets, dtype, torch.is_grad_enabled())
+    return _ChunkedNLL.apply(hidden, weight, bias, targets, dtype, torch.is_grad_enabled(), smoothing)
 
 
 class _ChunkedNLL(torch.autograd.Function):
@@ -156,13 +160,20 @@ class _ChunkedNLL(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, dtype: torch.dtype, train: bool
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        dtype: torch.dtype,
+        train: bool,
+        smoothing: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         wide = torch.promote_types(dtype, torch.float32)
         needs = [train and flag for flag in ctx.needs_input_grad[:3]]
         with torch.autocast(hidden.device.type, enabled=False):
             low = (hidden.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
-            nll, hits, grads = _blocks(*low, targets, wide, needs, count_hits=not train)
+            nll, hits, grads = _blocks(*low, targets, wide, needs, count_hits=not train, smoothing=smoothing)
         ctx.grads = [
             None if grad is None else grad.to(like.dtype)
             for grad, like in zip(grads, (hidden, weight, bias if bias is not None else weight), strict=True)
@@ -175,11 +186,11 @@ class _ChunkedNLL(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor | None, *unused: Any) -> tuple[Tensor | None, ...]:
         grads, ctx.grads = ctx.grads, None
         if upstream is None:
-            return (None,) * 6
+            return (None,) * 7
         if grads is None:
             raise RuntimeError("the loss of a prepared head carries one backward pass; compute it again for a second one")
         # In place: the weight's gradient is as large as the head.
-        return (*(None if grad is None else grad.mul_(upstream) for grad in grads), None, None, None)
+        return (*(None if grad is None else grad.mul_(upstream) for grad in grads), None, None, None, None)
 
 
 def _blocks(
@@ -191,6 +202,7 @@ def _blocks(
     needs: list[bool],
     *,
     count_hits: bool,
+    smoothing: float = 0.0,
 ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
     """NLL (S,), hits (S,) or (0,), and the gradients of the NLL sum that `needs` asks for (hidden, weight, bias)."""
     (count, width), vocabulary = hidden.shape, weight.shape[0]
@@ -218,13 +230,17 @@ def _blocks(
             hits[part] = (table.argmax(dim=1) == target) & ~masked
         table -= table.amax(dim=1, keepdim=True)
         wanted = table.gather(1, index)
+        if smoothing:
+            wanted = (1 - smoothing) * wanted + smoothing * table.mean(dim=1, keepdim=True)
         total = table.exp_().sum(dim=1, keepdim=True)
         nll[part] = (total.log() - wanted)[:, 0].masked_fill(masked, 0)
         if not any(needs):
             continue
-        # d nll / d logits = softmax - one-hot
+        # d nll / d logits = softmax - one-hot, smoothed: - (1 - e) one-hot - e / V
         table /= total
-        table.scatter_add_(1, index, table.new_full(index.shape, -1))
+        if smoothing:
+            table -= smoothing / vocabulary
+        table.scatter_add_(1, index, table.new_full(index.shape, smoothing - 1))
         table.masked_fill_(masked[:, None], 0)
         if table is not low:
             low.copy_(table)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from rca_dist.errors import UserError
+from rca_dist.model.parameters import text_part
 
 ALL_LINEAR = "all-linear"
 ADAPTER = "default"  # peft's name of a lone adapter
@@ -59,7 +60,12 @@ def attach(model: Any, settings: LoraSettings, seed: int, *, name: str = "this m
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # peft asks transformers for an attribute that has got a new name.
         warnings.simplefilter("ignore", FutureWarning)
-        wrapped = get_peft_model(model, config)
+        try:
+            wrapped = get_peft_model(model, config)
+        except ValueError as error:
+            # It refuses some layers of some architectures, such as those that Mamba's kernels read past the layer itself.
+            first = " ".join(str(error).split())[:300]
+            raise UserError(f"lora.target_modules: peft cannot adapt {', '.join(targets)} of {name} ({first})") from error
     # peft holds the names as a set, whose order would change from one file to the next.
     config.target_modules = targets
     # Drawn again: peft draws in the order of its own construction and rounds to the type of the frozen weights.
@@ -74,12 +80,13 @@ def attach(model: Any, settings: LoraSettings, seed: int, *, name: str = "this m
 
 
 def linear_modules(model: Any) -> dict[str, Any]:
-    """Linear layers by path, quantised ones and GPT-2's transposed ones too, without the output head."""
+    """Linear layers that text goes through, by path, quantised and GPT-2's transposed ones too, without the output head."""
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings()
+    head, inside = model.get_output_embeddings(), set(text_part(model).modules())
     kinds = (torch.nn.Linear, Conv1D)
-    return {path: module for path, module in model.named_modules() if isinstance(module, kinds) and module is not head}
+    found = {path: module for path, module in model.named_modules() if isinstance(module, kinds) and module is not head}
+    return {path: module for path, module in found.items() if module in inside}
 
 
 def matching(paths: Sequence[str], targets: Sequence[str]) -> list[str]:

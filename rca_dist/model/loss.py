@@ -25,12 +25,13 @@ class Scores(NamedTuple):
     chosen: Tensor | None  # positions in `targets.flatten()`; None = all of them
 
 
-def causal_lm_step(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+def causal_lm_step(model: Any, batch: Batch, *, label_smoothing: float = 0.0) -> tuple[Tensor, Tensor]:
     """The training step function: (sum of token NLL with its graph, number of supervised tokens). Local to this rank.
 
     The sum over a micro-batch is taken in float64 where the device has it. `batch` comes from `RCADataset.collate`.
+    `label_smoothing` e trains on (1 - e) NLL + e times the mean of -log p over the vocabulary.
     """
-    return token_scores(model, batch).total, (batch["targets"] != IGNORE).sum()
+    return token_scores(model, batch, smoothing=label_smoothing).total, (batch["targets"] != IGNORE).sum()
 
 
 @torch.no_grad()
@@ -56,7 +57,7 @@ def ticket_nll(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     return nll, tokens, hits
 
 
-def token_scores(model: Any, batch: Batch) -> Scores:
+def token_scores(model: Any, batch: Batch, *, smoothing: float = 0.0) -> Scores:
     """One forward pass. Hits are counted only where no gradient is recorded. Local to this rank."""
     targets = batch["targets"]
     # A packed row keeps supervised positions only; looking them up would make a GPU wait.
@@ -64,7 +65,7 @@ def token_scores(model: Any, batch: Batch) -> Scores:
     inputs = model_inputs(batch) | {"logits_to_keep": batch["keep"], "use_cache": False}
     with packed_rows(inputs):
         if is_prepared(model):
-            with asking(Request(targets, batch["keep"], chosen)):
+            with asking(Request(targets, batch["keep"], chosen, smoothing)):
                 total, nll, hits = model(**inputs).logits
             return Scores(total, nll, hits, chosen)
         logits = model(**inputs).logits
@@ -75,6 +76,6 @@ def token_scores(model: Any, batch: Batch) -> Scores:
     if chosen is not None:
         logits, wanted = logits[chosen], wanted[chosen]
     wide = torch.promote_types(logits.dtype, torch.float32)
-    nll = functional.cross_entropy(logits.to(wide), wanted, ignore_index=IGNORE, reduction="none")
+    nll = functional.cross_entropy(logits.to(wide), wanted, ignore_index=IGNORE, reduction="none", label_smoothing=smoothing)
     hits = wanted[:0] != IGNORE if torch.is_grad_enabled() else (logits.argmax(dim=-1) == wanted)
     return Scores(nll.sum(dtype=torch.float32 if nll.device.type == "mps" else torch.float64), nll.detach(), hits, chosen)

@@ -21,6 +21,7 @@ from rca_dist.model.head import inner_model, random_ids
 NAME = "rca_packed"
 # Length of the longest example of the packed row whose forward pass is running; 0 outside.
 _LONGEST: ContextVar[int] = ContextVar("rca_packed_longest", default=0)
+_BORDERS: ContextVar[Tensor | None] = ContextVar("rca_packed_borders", default=None)
 
 
 def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
@@ -35,12 +36,18 @@ def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def packed_rows(inputs: dict[str, Any]) -> Iterator[None]:
-    """To be held around the forward pass of `model_inputs`: tells the mask function, which sees no such arguments."""
-    token = _LONGEST.set(inputs.get("max_length_q", 0))
+    """To be held around the forward pass of `model_inputs`: for functions that see no such arguments."""
+    tokens = _LONGEST.set(inputs.get("max_length_q", 0)), _BORDERS.set(inputs.get("cu_seq_lens_q"))
     try:
         yield
     finally:
-        _LONGEST.reset(token)
+        _LONGEST.reset(tokens[0])
+        _BORDERS.reset(tokens[1])
+
+
+def borders() -> Tensor | None:
+    """`cu_seqlens` (N + 1,) of the packed row whose forward pass is running; None outside and for padded rows."""
+    return _BORDERS.get()
 
 
 def enable(model: nn.Module) -> None:
@@ -155,6 +162,7 @@ def _mask(*args: Any, **kwargs: Any) -> Any:
     return width
 
 
+@torch.compiler.disable
 def _attention(
     module: nn.Module,
     query: Tensor,

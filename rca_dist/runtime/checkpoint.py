@@ -2,7 +2,8 @@
 
 `checkpoints/step-000120/` holds the engine's state (`model.safetensors` and `optimizer.pt` where weights are replicated,
 `shards/` under FSDP2, `deepspeed/` under ZeRO), one `rng-RANK.pt` per rank and `manifest.json` with the size and sha256 of
-each file. `checkpoints/latest` names the newest complete one. A damaged one is skipped for the one before.
+each file. `checkpoints/latest` names the newest complete one, `checkpoints/best` the one of the lowest validation loss where
+the run keeps it. A damaged one is skipped for the one before.
 """
 
 import hashlib
@@ -31,10 +32,10 @@ class Checkpoints:
         self.distributed = distributed
         self.keep_last = keep_last
 
-    def save(self, step: int, engine: Engine, facts: dict[str, Any]) -> Path:
+    def save(self, step: int, engine: Engine, facts: dict[str, Any], *, best: bool = False) -> Path:
         """Save the state after `step` steps. Collective.
 
-        `facts` (JSON) goes into the manifest. Returns the directory.
+        `facts` (JSON) goes into the manifest. `best`: it is the one to keep beside the newest. Returns the directory.
         Raises: OSError (RuntimeError on other ranks) when it could not be written; earlier checkpoints stay.
         """
         dist = self.distributed
@@ -54,19 +55,40 @@ class Checkpoints:
         kind = {"world_size": dist.world_size, "backend": dist.backend, "format": _format(dist.backend)}
         scale = {"loss_scale": engine.scale.state()} if engine.scale else {}
         manifest = {"step": step, **kind, **scale, **facts, "files": files}
-        dist.on_main(lambda: self._publish(aside, target, manifest))
+        dist.on_main(lambda: self._publish(aside, target, manifest, best=best))
         return target
 
-    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any]) -> None:
+    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any], *, best: bool) -> None:
         write_json(aside / "manifest.json", manifest)
         sync_folder(aside)
         if target.exists():
             shutil.rmtree(target)
         aside.replace(target)
-        write_text(self.folder / "latest", target.name + "\n")
+        for pointer in ("latest", "best") if best else ("latest",):
+            write_text(self.folder / pointer, target.name + "\n")
         sync_folder(self.folder)
         for old in self.complete()[: -self.keep_last]:
-            shutil.rmtree(old)
+            if old.name != self.best_name():
+                shutil.rmtree(old)
+
+    def best_name(self) -> str | None:
+        """Directory name of the checkpoint of the lowest validation loss, where one was marked."""
+        path = self.folder / "best"
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+    def load_best(self, engine: Engine) -> Path:
+        """Put the best checkpoint's state into the engine. Collective. Raises: UserError when it is missing or damaged."""
+
+        def find() -> Path:
+            path = self.folder / (self.best_name() or "none")
+            problem = _problem(path, read_json(path / "manifest.json"))
+            if problem:
+                raise UserError(f"{path}: the best checkpoint is damaged ({problem}); start over with --run.overwrite")
+            return path
+
+        path = self.distributed.on_main(find)
+        self.load(path, engine)
+        return path
 
     def complete(self) -> list[Path]:
         """Directories that have their final name, oldest first (not verified)."""

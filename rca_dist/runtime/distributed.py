@@ -34,6 +34,14 @@ def set_seed(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def be_deterministic() -> None:
+    """Only kernels that give the same bits every time; call before a GPU is touched. Slower; some operations then fail."""
+    # cuBLAS reads it when it starts (torch's notes on reproducibility).
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
 class Distributed:
     """The process group, the device and the arithmetic of a run.
 
@@ -219,6 +227,11 @@ class Distributed:
     def low_dtype(self) -> torch.dtype:
         """The 16-bit type of the training precision (bfloat16 for fp32 too)."""
         return torch.float16 if self.precision == "fp16" else torch.bfloat16
+
+    @property
+    def local_processes(self) -> int:
+        """Processes of this job on this machine."""
+        return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
 
     @property
     def sharded(self) -> bool:

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("torch", "transformers", "accelerate", "deepspeed", "peft", "tokenizers", "wandb")
 
@@ -18,6 +22,28 @@ def peak_memory_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def available_memory_bytes(device: "torch.device", *, share: int = 1) -> int:
+    """Free memory of a GPU, or this process's `share`-th part of the free memory of the machine (of its cgroup, if less)."""
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        free = next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return 1 << 62
+    limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
+    return (free if limit is None or used is None else min(free, limit - used)) // share
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 
 
 @dataclass

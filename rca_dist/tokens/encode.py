@@ -1,7 +1,8 @@
 """Tickets -> token ids and masks, encoded once and memory-mapped from a content-addressed cache.
 
-An example is `[BOS] header ticket footer answer EOS`. The answer and EOS are supervised, the rest is not. Prompt and
-answer are encoded apart, so that generation starts from exactly the ids that training saw.
+An example is `[BOS] header ticket footer answer EOS`, in chat style with the end of a turn for EOS. The answer and EOS are
+supervised, the rest is not. Prompt and answer are encoded apart, so that generation starts from exactly the ids that training
+saw.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from rca_dist.errors import UserError
 from rca_dist.tokens.cache import Encoded, Limits, content_key, open_cached, write_cache
 from rca_dist.tokens.collate import FILLER_TOKENS, IGNORE, collate_packed, collate_padded
-from rca_dist.tokens.prompt import PromptFormat, encode_plain, starts_with_bos
+from rca_dist.tokens.prompt import PromptFormat, encode_after
 
 CHUNK = 2000
 
@@ -21,13 +22,16 @@ CHUNK = 2000
 class RCADataset:
     """Encoded tickets of one split.
 
-    Attributes: `lengths` (N,) tokens per example; `counts` (N,) supervised tokens per example (answer and EOS);
-    `ticket_ids` the N ticket ids in order; `eos_id`, `pad_id`. Items are dicts with `input_ids` and `labels`, both (T,)
-    int64, labels -100 on the prompt (not shifted), and `ticket_id`.
+    Attributes: `lengths` (N,) tokens per example; `counts` (N,) supervised tokens per example (answer and EOS); `ticket_ids`
+    the N ticket ids in order; `eos_id`, `pad_id`; `form` the text around a ticket where known. Items are dicts with
+    `input_ids` and `labels`, both (T,) int64, labels -100 on the prompt (not shifted), and `ticket_id`.
     """
 
-    def __init__(self, encoded: Encoded, ticket_ids: Sequence[str], *, eos_id: int, pad_id: int) -> None:
+    def __init__(
+        self, encoded: Encoded, ticket_ids: Sequence[str], *, eos_id: int, pad_id: int, form: PromptFormat | None = None
+    ) -> None:
         self.encoded = encoded
+        self.form = form
         self.ticket_ids = list(ticket_ids)
         self.eos_id = eos_id
         self.pad_id = pad_id
@@ -45,13 +49,15 @@ class RCADataset:
         *,
         eos_id: int,
         pad_id: int,
-        template: str,
+        template: str | PromptFormat,
         max_length: int,
         answer_room: int | None = None,
         context: int | None = None,
         cache_dir: Path | None = None,
     ) -> "RCADataset":
         """Encode N tickets, or open them from `cache_dir` where the same content was encoded before.
+
+        `template` is text around `{ticket}` or a format; answers end with the format's own token, else with `eos_id`.
 
         For training leave `answer_room` out: it becomes the tokens of the longest answer (EOS included), at most half of
         `max_length`, and no prompt is longer than what it leaves; an answer that needs more makes its own ticket give way.
@@ -60,9 +66,10 @@ class RCADataset:
 
         Raises: UserError when `max_length` cannot hold the fixed text of the prompt, one answer token and EOS.
         """
-        prompt_format = PromptFormat.from_template(template)
+        prompt_format = PromptFormat.from_template(template) if isinstance(template, str) else template
+        eos_id = eos_id if prompt_format.end_id is None else prompt_format.end_id
         limits = Limits(max_length, answer_room, context or max_length)
-        key = content_key(prompts, answers, tokenizer, template, limits, eos_id)
+        key = content_key(prompts, answers, tokenizer, repr(prompt_format), limits, eos_id)
         path = cache_dir / f"tokens-{key}.safetensors" if cache_dir else None
         encoded = open_cached(path, len(prompts)) if path else None
         if encoded is None:
@@ -70,7 +77,7 @@ class RCADataset:
             if path is not None:
                 write_cache(path, encoded)
                 encoded = open_cached(path, len(prompts)) or encoded
-        return cls(encoded, ticket_ids, eos_id=eos_id, pad_id=pad_id)
+        return cls(encoded, ticket_ids, eos_id=eos_id, pad_id=pad_id, form=prompt_format)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -120,18 +127,16 @@ class RCADataset:
 def _encode(
     prompts: Sequence[str], answers: Sequence[str], tokenizer: Any, form: PromptFormat, limits: Limits, eos_id: int
 ) -> Encoded:
-    bos = [tokenizer.bos_token_id] if starts_with_bos(tokenizer) else []
-    header_ids, footer_ids = encode_plain(tokenizer, [form.header or " ", form.footer or " "])
-    header, footer = bos + (header_ids if form.header else []), (footer_ids if form.footer else [])
-    # An empty prompt has no position to predict the first answer token from.
-    footer = footer if header or footer else [eos_id]
+    header, footer = form.around(tokenizer, eos_id)
     around = len(header) + len(footer)
     if limits.max_length < around + 3:
         raise UserError(
             f"train.max_length={limits.max_length} is too short: the text around the ticket alone takes {around} tokens; "
             f"set it to {around + 64} or more"
         )
-    targets = [np.asarray(ids, dtype=np.int32) for part in _chunks(answers) for ids in encode_plain(tokenizer, part)]
+    targets = [
+        np.asarray(ids, dtype=np.int32) for part in _chunks(answers) for ids in encode_after(tokenizer, form.footer, part)
+    ]
     training = limits.answer_room is None
     answer_room = limits.answer_room
     if answer_room is None:
@@ -143,7 +148,7 @@ def _encode(
     cut: list[tuple[bool, bool]] = []
     rest = iter(targets)
     for texts in _chunks(prompts):
-        for ticket, target in zip(encode_plain(tokenizer, texts), rest, strict=False):
+        for ticket, target in zip(encode_after(tokenizer, form.header, texts), rest, strict=False):
             left = limits.max_length - around - 1 - len(target) if training else room
             prompt = header + ticket[: max(0, min(room, left))] + footer
             answer = target[: (limits.max_length if training else limits.context) - len(prompt) - 1]

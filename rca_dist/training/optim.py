@@ -5,13 +5,15 @@ from typing import Any
 
 import torch
 
-SCHEDULERS = ("cosine", "linear", "constant")
+SCHEDULERS = ("cosine", "linear", "constant", "wsd")
 
 
-def rate_factor(step: int, *, total: int, warmup: int, kind: str) -> float:
-    """Factor on the peak rate for step `step` (0-based) of `total`: linear warm-up, then `kind` down to 0 at `total`.
+def rate_factor(step: int, *, total: int, warmup: int, kind: str, decay_ratio: float = 0.2) -> float:
+    """Factor on the peak rate for step `step` (0-based) of `total`: linear warm-up, then by `kind`.
 
-    The first step already learns: warm-up gives (step + 1) / (warmup + 1). Raises: ValueError for an unknown kind.
+    cosine and linear go down to 0 at `total`; constant stays; wsd (warm-up, stable, decay) stays and goes down linearly to 0
+    over the last `decay_ratio` of the steps. The first step already learns: warm-up gives (step + 1) / (warmup + 1).
+    Raises: ValueError for an unknown kind.
     """
     if kind not in SCHEDULERS:
         raise ValueError(f"lr_scheduler={kind!r}: choose one of {', '.join(SCHEDULERS)}")
@@ -19,8 +21,9 @@ def rate_factor(step: int, *, total: int, warmup: int, kind: str) -> float:
         return (step + 1) / (warmup + 1)
     if kind == "constant":
         return 1.0
-    progress = (step - warmup) / max(1, total - warmup)
-    return 1.0 - progress if kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * progress))
+    start = max(warmup, total - max(1, round(total * decay_ratio))) if kind == "wsd" else warmup
+    progress = max(0.0, (step - start) / max(1, total - start))
+    return 0.5 * (1.0 + math.cos(math.pi * progress)) if kind == "cosine" else 1.0 - progress
 
 
 def warmup_length(total: int, warmup_steps: int | None, warmup_ratio: float) -> int:

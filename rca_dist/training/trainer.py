@@ -24,6 +24,7 @@ from rca_dist.model.parameters import decay_groups
 from rca_dist.runtime.distributed import Distributed
 from rca_dist.tokens.batching import Step, StepPlan
 from rca_dist.training.batching import packed_agrees
+from rca_dist.training.best import Best
 from rca_dist.training.optim import adamw, rate_factor, warmup_length
 from rca_dist.training.progress import Progress
 
@@ -55,7 +56,8 @@ class TrainingData(Protocol):
 class Checkpointer(Protocol):
     """What the trainer asks of a store of resumable state."""
 
-    def save(self, step: int, engine: Any, facts: dict[str, Any]) -> Any: ...
+    def save(self, step: int, engine: Any, facts: dict[str, Any], *, best: bool = False) -> Any: ...
+    def load_best(self, engine: Any) -> Any: ...
 
 
 class Trainer:
@@ -81,6 +83,7 @@ class Trainer:
         batching: str = "padded",
         learning_rate: float = 1e-3,
         lr_scheduler: str = "cosine",
+        decay_ratio: float = 0.2,
         warmup_ratio: float = 0.05,
         warmup_steps: int | None = None,
         weight_decay: float = 0.01,
@@ -94,6 +97,8 @@ class Trainer:
         eval_steps: int | None = None,
         checkpoints: Checkpointer | None = None,
         save_steps: int | None = None,
+        early_stopping_patience: int | None = None,
+        keep_best: bool = False,
         stop_requested: Callable[[], bool] = lambda: False,
         progress: bool = True,
     ) -> None:
@@ -107,7 +112,7 @@ class Trainer:
         )  # fmt: skip
         self.total_steps = self.plan.total_steps(epochs, max_steps)
         self.warmup = warmup_length(self.total_steps, warmup_steps, warmup_ratio)
-        self.lr_scheduler = lr_scheduler
+        self.lr_scheduler, self.decay_ratio = lr_scheduler, decay_ratio
         self.learning_rate = learning_rate
         groups = optimizer_groups(weight_decay) if optimizer_groups else decay_groups(model, weight_decay)
         optimizer = adamw(groups, learning_rate=learning_rate, betas=betas, device=dist.device)
@@ -120,6 +125,8 @@ class Trainer:
         self.eval_steps = eval_steps or max(1, math.ceil(self.total_steps / 10))
         self.checkpoints = checkpoints
         self.save_steps = save_steps or self.eval_steps
+        self.best = Best(early_stopping_patience)
+        self.keep_best = keep_best
         self.stop_requested = stop_requested
         self.progress = Progress(self.total_steps, shown=progress and dist.is_main)
         self.callbacks: dict[str, list[Callback]] = defaultdict(list)
@@ -180,6 +187,8 @@ class Trainer:
         self.progress.start(self.step)
         mark, tokens = time.perf_counter(), 0
         for step in self.plan.steps(self.step, self.total_steps):
+            if self.best.exhausted:
+                break
             self.fire("on_step_begin")
             loss_sum, norm = self.train_step(step)
             self.step += 1
@@ -193,7 +202,18 @@ class Trainer:
             # What evaluation and saving take is no training time.
             mark += time.perf_counter() - before
         self.progress.close()
+        self._end_with_the_best()
         self.fire("on_train_end")
+
+    def _end_with_the_best(self) -> None:
+        """Say why training ended early, and put the best weights back where these are to be kept. Collective."""
+        best, talks = self.best, self.distributed.is_main
+        if best.exhausted and talks:
+            log.info("stopped early after step %d: %d validation losses in a row were not the best", self.step, best.worse)
+        if self.keep_best and best.step is not None and best.step != self.step and self.checkpoints:
+            self.checkpoints.load_best(self.engine)
+            if talks:
+                log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
 
     def release(self) -> None:
         """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
@@ -207,7 +227,9 @@ class Trainer:
         dist, engine = self.distributed, self.engine
         if not step.supervised:
             return torch.zeros((), dtype=torch.float64), torch.zeros(())
-        factor = rate_factor(step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler)
+        factor = rate_factor(
+            step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler, decay_ratio=self.decay_ratio
+        )
         engine.set_rate(self.learning_rate * factor)
         losses: list[torch.Tensor] = []
         for n, indices in enumerate(step.micro_batches, start=1):
@@ -283,21 +305,30 @@ class Trainer:
             self.distributed.same_everywhere(self.engine.checksum(), "the sum of all parameters after a step")
 
     def _between_steps(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> None:
-        done = self.step == self.total_steps
+        done, improved = self.step == self.total_steps, False
         if self.evaluate and (self.step % self.eval_steps == 0 or done):
             self.model.eval()
             numbers = self.evaluate()
             self.model.train()
+            improved = self.best.see(self.step, numbers.get("eval/loss", math.inf))
             self.row = {"step": self.step, "epoch": round(self.epoch, 6), **numbers}
             self.log_row(self.row)
             self.progress.note(self.step, numbers)
             self.fire("on_evaluate")
+        done = done or self.best.exhausted
         stop = not done and self.distributed.any_rank(self.stop_requested())
-        if self.checkpoints and (self.step % self.save_steps == 0 or done or stop):
+        best = improved and self.keep_best
+        if self.checkpoints and (self.step % self.save_steps == 0 or done or stop or best):
             # Weights that are not finite must never become the state to go on from.
             self._finite_loss(step, loss_sum, norm)
-            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch})
+            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch, "best": self.best.state()}, best=best)
             self.fire("on_save")
         if stop:
             self.progress.close()
             raise Stopped(f"stopped on request after step {self.step} of {self.total_steps}")
+
+    def resume(self, manifest: Mapping[str, Any]) -> None:
+        """Take up the counters of a checkpoint whose state has been loaded into the engine."""
+        self.step = int(manifest["step"])
+        if "best" in manifest:
+            self.best.restore(manifest["best"])
