@@ -7,6 +7,7 @@ import numpy as np
 
 from rca_dist.config import Config
 from rca_dist.model import capacity
+from rca_dist.runtime import meters
 
 if TYPE_CHECKING:
     from rca_dist.model.adapter import HFModelAdapter
@@ -19,6 +20,7 @@ FORWARDS_PER_STEP = 3.0
 # Enough tickets to see how much scores differ from ticket to ticket.
 SAMPLE, MOST_TRAINING = 100, 20_000
 TEXT_METRICS = ("exact_match", "token_f1", "rouge_l", "chrf")
+NAMES = {"chrf": "chrF", "rouge_l": "ROUGE-L", "token_f1": "token F1", "exact_match": "exact match"}
 
 
 def training_bytes(config: Config, adapter: "HFModelAdapter", dist: "Distributed", *, checkpointing: bool) -> int | None:
@@ -41,10 +43,8 @@ def training_bytes(config: Config, adapter: "HFModelAdapter", dist: "Distributed
 
 def needs_checkpointing(config: Config, adapter: "HFModelAdapter", dist: "Distributed") -> str | None:
     """Why activations have to be computed again in the backward pass, or None. Collective: all ranks agree."""
-    from rca_dist.runtime.meters import available_memory_bytes
-
     needed = training_bytes(config, adapter, dist, checkpointing=False)
-    free = available_memory_bytes(dist.device, share=dist.local_processes)
+    free = meters.available_memory_bytes(dist.device, share=dist.local_processes)
     # A fifth for what the sum leaves out.
     short = needed is not None and needed > 0.8 * free
     if not dist.any_rank(short):
@@ -120,7 +120,7 @@ def expected_interval(config: Config, table: "TicketTable") -> str | None:
     spread = float(np.std(score(answers, validation["answer"].tolist())[metric], ddof=1))
     scored = min(len(test), config.eval.max_tickets or len(test))
     points = 100 * 1.96 * spread / min(scored, test["group"].nunique()) ** 0.5
-    return f"expect +-{points:.1f} {metric} points on {scored} test tickets"
+    return f"expect ±{points:.1f} {NAMES.get(metric, metric)} points on {scored} test tickets"
 
 
 def _size(count: int) -> str:

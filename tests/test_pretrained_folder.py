@@ -20,17 +20,14 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """An untied Qwen2 network with the tokenizer of builtin:tiny."""
+def small_qwen(place):
+    """An untied Qwen2 network with the tokenizer of builtin:tiny, saved in the folder `place`."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     from rca_dist.model import builtin
 
-    place = tmp_path_factory.mktemp("pretrained") / "qwen"
-    tokenizer = builtin.wrap_tokenizer(
-        builtin.train_tokenizer(["printer down, restart it"], builtin.SIZES["tiny"]), builtin.SIZES["tiny"]
-    )
+    size = builtin.SIZES["tiny"]
+    tokenizer = builtin.wrap_tokenizer(builtin.train_tokenizer(["printer down, restart it"], size), size)
     torch.manual_seed(3)
     config = Qwen2Config(vocab_size=2048, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
                          num_key_value_heads=2, max_position_embeddings=1024, tie_word_embeddings=False,
@@ -38,6 +35,11 @@ def folder(tmp_path_factory):
     Qwen2ForCausalLM(config).save_pretrained(place)
     tokenizer.save_pretrained(place)
     return place
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small_qwen(tmp_path_factory.mktemp("pretrained") / "qwen")
 
 
 def trained(place, model, *arguments):

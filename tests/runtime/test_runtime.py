@@ -315,3 +315,17 @@ def test_bf16_is_native_on_a_recent_gpu():
 
 def test_environment_of_the_tests_is_clean():
     assert "RANK" not in os.environ
+
+
+def test_a_time_limit_is_a_request_to_stop():
+    from rca_dist.runtime.preemption import StopRequest
+
+    assert not StopRequest()()
+    assert not StopRequest(60.0)()
+    spent = StopRequest(1e-9)
+    deadline = spent.ends_at + 1
+    import time
+
+    while not spent() and time.monotonic() < deadline:
+        pass
+    assert spent()
