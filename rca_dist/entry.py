@@ -22,6 +22,8 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     main_rank = rank == "0"
     _leave_pid(rank)
     try:
+        if sys.platform == "win32":
+            raise UserError("Windows itself cannot run this; use WSL2 (wsl --install), where it works as on Linux")
         code = work(sys.argv[1:] if argv is None else argv)
     except UserError as error:
         if main_rank:

@@ -64,3 +64,14 @@ entry.leave(3)
 def test_leaving_without_torch_is_a_plain_exit():
     code = "from rca_dist import entry; entry.leave(2)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60).returncode == 2
+
+
+def test_windows_is_refused_in_one_sentence(monkeypatch, capsys):
+    from rca_dist import entry
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert entry.run("rca-dist", lambda argv: pytest.fail("it started")) == 2
+    assert (
+        capsys.readouterr().err
+        == "rca-dist: Windows itself cannot run this; use WSL2 (wsl --install), where it works as on Linux\n"
+    )
