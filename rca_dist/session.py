@@ -201,6 +201,7 @@ class Session:
                     handle.write(json.dumps(record, ensure_ascii=False) + "\n")
         self.run.end(
             FINISHED, wall_seconds=round(wall_seconds, 1), peak_memory_bytes=peak, steps=self.trainer.step,
+            weights_step=self.trainer.weights_step or self.trainer.step, stopped_early=self.trainer.best.exhausted,
             tokens_per_second=round(self.trainer.tokens / max(self.trainer.seconds, 1e-9), 1),
         )  # fmt: skip
         write_card(folder)

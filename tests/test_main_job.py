@@ -48,6 +48,7 @@ def test_every_file_of_the_run_directory_is_there(first):
     assert not list(run.rglob("*.tmp"))
     facts = json.loads((run / "run.json").read_text())
     assert (facts["status"], facts["world_size"], facts["precision"], facts["steps"]) == ("finished", 1, "fp32", 6)
+    assert (facts["weights_step"], facts["stopped_early"]) == (6, False)
     assert facts["tokens_per_second"] > 0
     assert facts["peak_memory_bytes"] > 2**20
     assert (run / "checkpoints" / (run / "checkpoints" / "latest").read_text().strip() / "manifest.json").exists()

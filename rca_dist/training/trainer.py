@@ -66,7 +66,8 @@ class Trainer:
     Attributes for callbacks: `step` (optimizer steps done), `total_steps`, `epoch` (fractional), `row` (the last logged
     numbers), `model` (plain module), `engine` (its `call` is what the step function gets), `optimizer`, `batch_loss` (sum of
     the last micro-batch, this rank), `packed` (whether micro-batches are packed rows), `tokens` and `seconds` (real tokens of
-    all ranks trained by this process group, and the time it took without evaluation and saving).
+    all ranks trained by this process group, and the time it took without evaluation and saving), `best` (the lowest validation
+    loss), `weights_step` (the step whose weights `fit` left behind, if not the last).
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Trainer:
         self.progress = Progress(self.total_steps, shown=progress and dist.is_main)
         self.callbacks: dict[str, list[Callback]] = defaultdict(list)
         self.step = 0
+        self.weights_step: int | None = None
         self.row: dict[str, Any] = {}
         self.batch_loss: torch.Tensor | None = None
         self.tokens = 0
@@ -212,6 +214,7 @@ class Trainer:
             log.info("stopped early after step %d: %d validation losses in a row were not the best", self.step, best.worse)
         if self.keep_best and best.step is not None and best.step != self.step and self.checkpoints:
             self.checkpoints.load_best(self.engine)
+            self.weights_step = best.step
             if talks:
                 log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
 

@@ -62,7 +62,7 @@ def test_training_ends_when_patience_runs_out_with_the_best_weights(distributed,
     store = Checkpoints(tmp_path, distributed, keep_last=1)
     run, evaluate = make(distributed, checkpoints=store)
     run.fit()
-    assert (run.step, run.best.step, run.total_steps) == (10, 6, 14)
+    assert (run.step, run.best.step, run.weights_step, run.total_steps) == (10, 6, 6, 14)
     assert equal(run.model, evaluate.weights[2])
     assert not equal(run.model, evaluate.weights[4])
     # The best one stays beside the newest.
