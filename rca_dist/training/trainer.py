@@ -27,6 +27,7 @@ from rca_dist.training.batching import packed_agrees
 from rca_dist.training.best import Best
 from rca_dist.training.optim import adamw, rate_factor, warmup_length
 from rca_dist.training.progress import Progress
+from rca_dist.training.watch import LossWatch
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +139,7 @@ class Trainer:
         self.tokens = 0
         self.seconds = 0.0
         self.guarded = self.settled = False
-        # Losses of this rank's micro-batches that nobody has looked at yet: reading one makes the host wait for the device.
-        self.unread: list[tuple[Step, list[torch.Tensor]]] = []
+        self.watch = LossWatch(dist, self.engine, getattr(data, "ticket_ids", None))
 
     def add_callback(self, event: str, function: Callback) -> None:
         """Call `function(trainer)` at each `event`, one of EVENTS, after those added before."""
@@ -244,11 +244,11 @@ class Trainer:
             losses.append(self.batch_loss)
             self.fire("on_batch_end")
         loss_sum = torch.stack(losses).sum()
-        self.unread.append((step, losses))
+        self.watch.note(step, losses)
         return loss_sum, engine.update()
 
     def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
-        loss = self._finite_loss(step, loss_sum, norm)
+        loss = self.watch.loss(step, loss_sum, norm)
         self.guard()
         # Reading the loss waited for the device, so the clock is honest from here on.
         seconds = time.perf_counter() - mark
@@ -267,38 +267,6 @@ class Trainer:
         self.log_row(self.row)
         self.progress.update(self.step, self.row)
         self.fire("on_log")
-
-    def _finite_loss(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> float:
-        """The step's loss over all ranks, after looking at all losses since the last call. Collective.
-
-        Raises: FloatingPointError on every rank when a loss, or with fp32 and bf16 the gradient norm, is not finite.
-        """
-        bad = [(past, n) for past, losses in self.unread for n, loss in enumerate(losses) if not math.isfinite(float(loss))]
-        self.unread.clear()
-        loss, any_bad = self.distributed.global_sum([float(loss_sum), float(bool(bad))])
-        if any_bad:
-            self._stop_for(bad)
-        size = float(norm) if self.engine.lost is None else self.engine.lost
-        if self.engine.scale is None and not math.isfinite(size):
-            raise FloatingPointError(
-                f"the gradient norm is {size} at step {self.step} or shortly before, the loss is finite; lower "
-                "train.learning_rate or use train.precision=fp32"
-            )
-        return loss / max(1, step.supervised)
-
-    def _stop_for(self, bad: list[tuple[Step, int]]) -> None:
-        """Name the first step with a loss that is not finite, and its tickets. Collective."""
-        names = getattr(self.data, "ticket_ids", None)
-        found = [(step.index + 1, [str(names[i]) if names else str(i) for i in step.micro_batches[n]]) for step, n in bad]
-        first = min(number for part in self.distributed.gather(found) for number, _ in part)
-        tickets = [
-            name for part in self.distributed.gather(found) for number, part_of in part if number == first for name in part_of
-        ]
-        shown = ", ".join(tickets[:20]) + (f" and {len(tickets) - 20} more" if len(tickets) > 20 else "")
-        raise FloatingPointError(
-            f"the training loss is not finite at step {first}, in the micro-batch with the tickets {shown}; lower "
-            "train.learning_rate, use train.precision=fp32, or look at these tickets"
-        )
 
     def guard(self) -> None:
         """Once, after the first step: do all ranks train one model? Collective. Raises: RuntimeError."""
@@ -323,7 +291,7 @@ class Trainer:
         best = improved and self.keep_best
         if self.checkpoints and (self.step % self.save_steps == 0 or done or stop or best):
             # Weights that are not finite must never become the state to go on from.
-            self._finite_loss(step, loss_sum, norm)
+            self.watch.loss(step, loss_sum, norm)
             self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch, "best": self.best.state()}, best=best)
             self.fire("on_save")
         if stop:
