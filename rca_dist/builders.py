@@ -87,7 +87,9 @@ def _load_once(name: str, distributed: "Distributed", **options: Any) -> "HFMode
     from rca_dist.runtime.distributed import layout
 
     main = distributed.is_main
-    adapter = distributed.together(lambda: HFModelAdapter.load(name, **options, weights=main))
+    # A download takes longer than a collective may.
+    whole = distributed.on_main_patiently(lambda: HFModelAdapter.load(name, **options))
+    adapter = distributed.together(lambda: whole or HFModelAdapter.load(name, **options, weights=False))
     wanted = distributed.on_main(lambda: layout(adapter.model))
     if distributed.any_rank(layout(adapter.model) != wanted):
         adapter = distributed.together(lambda: adapter if main else HFModelAdapter.load(name, **options))
@@ -157,7 +159,8 @@ def build_datasets(
     form = prompt_format(config, table, adapter)
     if distributed.is_main and form.chat:
         log.info("prompts: chat template of %s", adapter.name)
-    if distributed.is_main and config.train.max_length > adapter.max_length:
+    asked = "max_length" in config.train.model_fields_set
+    if distributed.is_main and asked and config.train.max_length > adapter.max_length:
         log.warning(
             "warning: train.max_length=%d is cut to %d, the window of %s",
             config.train.max_length,

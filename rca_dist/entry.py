@@ -20,6 +20,8 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     set_up_log()
     rank = os.environ.get("RANK", "0")
     main_rank = rank == "0"
+    # Under `rca-dist train` every message is that program's.
+    program = "rca-dist" if "RCA_EXIT_FILE" in os.environ else program
     _leave_pid(rank)
     try:
         if sys.platform == "win32":
@@ -27,13 +29,17 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
         code = work(sys.argv[1:] if argv is None else argv)
     except UserError as error:
         if main_rank:
-            # Under `rca-dist train` it is that program's message.
-            print(f"{'rca-dist' if 'RCA_EXIT_FILE' in os.environ else program}: {error}", file=sys.stderr)
+            print(f"{program}: {error}", file=sys.stderr)
         code = EXIT_USER
     except Stopped as stop:
         if main_rank:
             print(f"{program}: {stop}; start it again to go on", file=sys.stderr)
         code = EXIT_STOPPED
+    except FloatingPointError as error:
+        # All ranks stop alike, and the message names step, tickets and what to change.
+        if main_rank:
+            print(f"{program}: {error}", file=sys.stderr)
+        code = EXIT_FAILED
     except KeyboardInterrupt:
         code = EXIT_FAILED
     except Exception:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FORWARDS_PER_STEP = 3.0
 # Enough tickets to see how much scores differ from ticket to ticket.
 SAMPLE, MOST_TRAINING = 100, 20_000
+# Below it results.json gives no interval (evaluation.bootstrap).
+MIN_GROUPS = 20
 TEXT_METRICS = ("exact_match", "token_f1", "rouge_l", "chrf")
 NAMES = {"chrf": "chrF", "rouge_l": "ROUGE-L", "token_f1": "token F1", "exact_match": "exact match"}
 
@@ -113,6 +115,8 @@ def expected_interval(config: Config, table: "TicketTable") -> str | None:
     from rca_dist.evaluation.text_metrics import score
 
     metric, test = config.eval.primary_metric, table.rows("test")
+    if 0 < test["group"].nunique() < MIN_GROUPS:
+        return f"the test side has {test['group'].nunique()} different tickets, and an interval needs at least {MIN_GROUPS}"
     train, validation = table.rows("train").head(MOST_TRAINING), table.rows("validation").head(SAMPLE)
     if metric not in TEXT_METRICS or len(validation) < 10 or len(test) == 0:
         return None

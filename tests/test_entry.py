@@ -75,3 +75,16 @@ def test_windows_is_refused_in_one_sentence(monkeypatch, capsys):
         capsys.readouterr().err
         == "rca-dist: Windows itself cannot run this; use WSL2 (wsl --install), where it works as on Linux\n"
     )
+
+
+@pytest.mark.parametrize(("rank", "said"), [("0", "train.py: the loss is nan at step 3\n"), ("1", "")])
+def test_a_loss_that_is_not_finite_is_a_sentence_and_no_traceback(monkeypatch, capsys, rank, said):
+    from rca_dist import entry
+
+    def work(argv):
+        raise FloatingPointError("the loss is nan at step 3")
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.delenv("RCA_EXIT_FILE", raising=False)
+    assert entry.run("train.py", work, []) == 1
+    assert capsys.readouterr().err == said

@@ -1,5 +1,6 @@
 """The one place that knows Hugging Face models: loading, special tokens, generation, optimizer groups, saving."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -231,8 +232,20 @@ class HFModelAdapter:
             save_adapter(self.model, folder, state, base=place, revision=None if Path(place).is_dir() else self.revision)
         else:
             whole = None if state is None else _whole_state(self.model, state)
+            settings = self.model.generation_config
+            # An answer may end with another token than the base model's texts, as the end of a chat turn.
+            settings.eos_token_id = self.eos_ids if len(self.eos_ids) > 1 else self.eos_ids[0]
             self.model.save_pretrained(folder, state_dict=whole, safe_serialization=True)
         self.tokenizer.save_pretrained(folder)
+        _share(folder)
+
+
+def _share(folder: Path) -> None:
+    """Weights are written for their owner only; a saved model may be read by all who may read the folder's other files."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*.safetensors"):
+        path.chmod(0o666 & ~mask)
 
 
 def _whole_state(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

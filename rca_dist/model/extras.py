@@ -1,6 +1,7 @@
 """What some people add to training: noise on the embeddings, compiled blocks."""
 
 import functools
+import inspect
 import shutil
 import sys
 from collections.abc import Callable
@@ -24,12 +25,13 @@ def add_embedding_noise(model: torch.nn.Module, alpha: float) -> None:
     def noisy(module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         if not model.training:
             return output
-        lengths: Tensor | float = float(output.shape[-2])
+        # In fp32: length times width is beyond what fp16 can say.
+        lengths = torch.tensor(float(output.shape[-2]), device=output.device)
         if (cu := borders()) is not None:
             sizes = cu.diff()
-            lengths = sizes.repeat_interleave(sizes)[None, :, None].to(output.dtype)
-        scale = alpha / (lengths * output.shape[-1]) ** 0.5
-        return output + torch.empty_like(output).uniform_(-1.0, 1.0) * scale
+            lengths = sizes.repeat_interleave(sizes)[None, :, None].float()
+        scale = alpha / (lengths * output.shape[-1]).sqrt()
+        return output + torch.empty_like(output).uniform_(-1.0, 1.0) * scale.to(output.dtype)
 
     inner_model(model).get_input_embeddings().register_forward_hook(noisy)
 
@@ -51,15 +53,27 @@ def compile_blocks(model: torch.nn.Module) -> int:
     if not torch.cuda.is_available() and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
         raise UserError("train.torch_compile=true needs a C++ compiler on a CPU (apt install g++); leave it out")
     for block in blocks:
-        block.forward = _compiled(block.forward)
+        block.forward = _compiled(block)
     return len(blocks)
 
 
-def _compiled(forward: Callable[..., Any]) -> Callable[..., Any]:
-    fast = torch.compile(forward, dynamic=True)
+def _compiled(block: Any) -> Callable[..., Any]:
+    """The forward of a block: compiled in training and scoring, as it is with a cache.
 
-    @functools.wraps(forward)
+    transformers checkpoints activations in a wrapper around a block's own forward, which compiling would switch off or be
+    switched off by: what is compiled is the forward inside, and the checkpoint stays around it.
+    """
+    plain = type(block).forward
+    fast = torch.compile(inspect.unwrap(plain), dynamic=True)
+
+    @functools.wraps(plain)
     def choose(*args: Any, **kwargs: Any) -> Any:
-        return (forward if kwargs.get("past_key_values") is not None else fast)(*args, **kwargs)
+        # Some networks pass their cache by position.
+        cached = kwargs.get("past_key_values") is not None or any(hasattr(value, "get_seq_length") for value in args)
+        if cached:
+            return plain(block, *args, **kwargs)
+        if block.training and getattr(block, "gradient_checkpointing", False):
+            return block._gradient_checkpointing_func(functools.partial(fast, block, **kwargs), *args)
+        return fast(block, *args, **kwargs)
 
     return choose

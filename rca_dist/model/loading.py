@@ -56,9 +56,14 @@ def from_pretrained(
 
 
 def _without_weights(name: str, options: dict[str, Any]) -> Any:
-    """The network with memory that nothing has touched yet; None where it keeps tensors that only loading would fill."""
+    """The network with memory that nothing has touched yet; None where it keeps tensors that only loading would fill.
+
+    None also for code from the hub: only loading is sure to run the revision that was asked for.
+    """
     from transformers import AutoModelForCausalLM, GenerationConfig
 
+    if options["trust_remote_code"] and getattr(options["config"], "auto_map", None):
+        return None
     places = {key: options[key] for key in ("revision", "trust_remote_code")}
     build = {key: options[key] for key in ("trust_remote_code", "attn_implementation", "dtype") if key in options}
     with torch.device("meta"):

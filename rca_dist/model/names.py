@@ -25,6 +25,12 @@ def check(name: str) -> None:
         return
     path = Path(name).expanduser()
     if path.is_dir():
+        if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+            raise UserError(
+                f"model.name_or_path={name}: this is a LoRA adapter, and a run starts from a whole model; merge it first, in "
+                f"Python: AutoPeftModelForCausalLM.from_pretrained({name!r}).merge_and_unload().save_pretrained(FOLDER), and "
+                "save its tokenizer there too"
+            )
         if not (path / "config.json").is_file():
             raise UserError(
                 f"model.name_or_path={name}: this folder has no config.json, so it is no saved model; "
@@ -38,6 +44,11 @@ def check(name: str) -> None:
             f"model.name_or_path={name}: {kind}; give a folder written by save_pretrained, a hub name such as "
             "org/model, or builtin:tiny"
         )
+    import difflib
+
+    beside = [entry.name for entry in Path().iterdir() if (entry / "config.json").is_file()] if "/" not in name else []
+    if close := difflib.get_close_matches(name, beside, n=1, cutoff=0.8):
+        raise UserError(f"model.name_or_path={name}: no folder of that name; did you mean {close[0]}?")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", name):
         raise UserError(f"model.name_or_path={name}: no folder of that name, and hub names look like org/model")
     _check_hub(name)

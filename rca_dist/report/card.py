@@ -22,12 +22,14 @@ def write_card(run_dir: Path) -> Path:
         "", "## Intended use and limits", "",
         "A first draft for an engineer who knows the systems, never an answer sent unread. It has seen one "
         "organisation's tickets and repeats their habits; names, hosts and versions in a draft may be invented.",
+        *_moved(run),
         "", "## Data", "",
         f"- fingerprint: `{run.get('data_fingerprint', '?')}`",
         f"- rows: {rows.get('in', '?')} read, {rows.get('kept', '?')} used",
         f"- split: {split.get('kind', '?')} ({sizes})",
         "- personal data and secrets replaced before training: " + (
-            "yes" if data.get("redaction", {}).get("on", True) else "NO (data.redact=false): drafts may recite personal data"),
+            "yes, by patterns; people's names are not found" if data.get("redaction", {}).get("on", True)
+            else "NO (data.redact=false): drafts may recite personal data"),
         "", "## Scores", "",
     ]  # fmt: skip
     for name, result in results["splits"].items():
@@ -36,3 +38,16 @@ def write_card(run_dir: Path) -> Path:
     path = run_dir / "model" / "README.md"
     write_text(path, "\n".join(lines))
     return path
+
+
+def _moved(run: dict[str, Any]) -> list[str]:
+    """How to load an adapter whose folder has been moved: peft reads the base model's place from its config."""
+    if run.get("trainable_parameters", 0) == run.get("parameters", 0):
+        return []
+    name = str(run.get("model", "?"))
+    base = "this folder's `base`" if name.startswith("builtin:") else f"`{name}`"
+    return [
+        "",
+        f"This is a LoRA adapter; its config names the base model by place. Moved elsewhere, load the base model ({base}) "
+        "with `AutoModelForCausalLM.from_pretrained` and put the adapter on it: `PeftModel.from_pretrained(base, FOLDER)`.",
+    ]

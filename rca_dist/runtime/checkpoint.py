@@ -32,14 +32,14 @@ class Checkpoints:
         self.distributed = distributed
         self.keep_last = keep_last
 
-    def save(self, step: int, engine: Engine, facts: dict[str, Any], *, best: bool = False) -> Path:
+    def save(self, step: int, engine: Engine, facts: dict[str, Any], *, keep: int | None = None) -> Path:
         """Save the state after `step` steps. Collective.
 
-        `facts` (JSON) goes into the manifest. `best`: it is the one to keep beside the newest. Returns the directory.
+        `facts` (JSON) goes into the manifest. `keep`: the step to keep beside the newest ones. Returns the directory.
         Raises: OSError (RuntimeError on other ranks) when it could not be written; earlier checkpoints stay.
         """
         dist = self.distributed
-        target = self.folder / f"step-{step:06d}"
+        target = self._of(step)
         aside = self.folder / f"step-{step:06d}.tmp"
         dist.on_main(lambda: _fresh(aside))
 
@@ -55,40 +55,44 @@ class Checkpoints:
         kind = {"world_size": dist.world_size, "backend": dist.backend, "format": _format(dist.backend)}
         scale = {"loss_scale": engine.scale.state()} if engine.scale else {}
         manifest = {"step": step, **kind, **scale, **facts, "files": files}
-        dist.on_main(lambda: self._publish(aside, target, manifest, best=best))
+        dist.on_main(lambda: self._publish(aside, target, manifest, keep))
         return target
 
-    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any], *, best: bool) -> None:
+    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any], keep: int | None) -> None:
         write_json(aside / "manifest.json", manifest)
         sync_folder(aside)
         if target.exists():
             shutil.rmtree(target)
         aside.replace(target)
-        for pointer in ("latest", "best") if best else ("latest",):
-            write_text(self.folder / pointer, target.name + "\n")
+        # The pointers are for people and other tools; what is read back is decided by manifests.
+        write_text(self.folder / "latest", target.name + "\n")
+        if keep is not None:
+            write_text(self.folder / "best", self._of(keep).name + "\n")
         sync_folder(self.folder)
         for old in self.complete()[: -self.keep_last]:
-            if old.name != self.best_name():
+            if keep is None or old != self._of(keep):
                 shutil.rmtree(old)
 
-    def best_name(self) -> str | None:
-        """Directory name of the checkpoint of the lowest validation loss, where one was marked."""
-        path = self.folder / "best"
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    def _of(self, step: int) -> Path:
+        return self.folder / f"step-{step:06d}"
 
-    def load_best(self, engine: Engine) -> Path:
-        """Put the best checkpoint's state into the engine. Collective. Raises: UserError when it is missing or damaged."""
+    def is_whole(self, step: int) -> bool:
+        """Whether the checkpoint of a step is there and undamaged. Collective."""
+        return self.distributed.on_main(lambda: self._damage(step) is None)
 
-        def find() -> Path:
-            path = self.folder / (self.best_name() or "none")
-            problem = _problem(path, read_json(path / "manifest.json"))
-            if problem:
-                raise UserError(f"{path}: the best checkpoint is damaged ({problem}); start over with --run.overwrite")
-            return path
+    def _damage(self, step: int) -> str | None:
+        manifest = read_json(self._of(step) / "manifest.json")
+        problem = _problem(self._of(step), manifest)
+        return problem or (None if manifest["step"] == step else f"it is of step {manifest['step']}")
 
-        path = self.distributed.on_main(find)
-        self.load(path, engine)
-        return path
+    def load_step(self, step: int, engine: Engine) -> None:
+        """Put the state of a step's checkpoint into the engine. Collective. Raises: UserError when it is missing or damaged."""
+        if problem := self.distributed.on_main(lambda: self._damage(step)):
+            raise UserError(
+                f"{self._of(step)}: the checkpoint of the best step is damaged ({problem}); start the same command again to go "
+                "on without it, or over with --run.overwrite"
+            )
+        self.load(self._of(step), engine)
 
     def complete(self) -> list[Path]:
         """Directories that have their final name, oldest first (not verified)."""
@@ -110,6 +114,10 @@ class Checkpoints:
             manifest = read_json(path / "manifest.json")
             problem = _problem(path, manifest)
             if problem is None:
+                # Named aside, or they would count as the newest when old ones are removed.
+                for damaged in found[found.index(path) + 1 :]:
+                    shutil.rmtree(damaged.with_name(f"{damaged.name}.damaged"), ignore_errors=True)
+                    damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
                 return path, manifest
             log.warning("checkpoint %s is damaged (%s): trying the one before", path.name, problem)
         if found:

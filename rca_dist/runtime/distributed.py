@@ -5,6 +5,7 @@ ranks alike.
 """
 
 import contextlib
+import datetime
 import logging
 import math
 import os
@@ -24,6 +25,7 @@ from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions,
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+MOST_PATIENT = datetime.timedelta(days=2)
 Precision = str  # "fp32", "bf16" or "fp16"
 
 
@@ -61,6 +63,7 @@ class Distributed:
         settings = from_environment()
         on_cpu = not torch.cuda.is_available() and not _has_mps()
         self.backend = settings.backend
+        self._waits = 0
         self.precision = resolve_precision(precision, torch.device("cpu") if on_cpu else _gpu())
         self._forward_precision = self.precision
         problems = contradictions(settings, precision=self.precision, max_grad_norm=max_grad_norm)
@@ -133,6 +136,32 @@ class Distributed:
         self.on_main(lambda: kept.append(work()))
         return kept[0] if kept else None
 
+    def on_main_patiently(self, work: Callable[[], T]) -> T | None:
+        """`on_main_only` for work that may take longer than a collective may: the others wait for as long as rank 0 lives."""
+        if self.world_size == 1:
+            return work()
+        kept: list[T] = []
+        error: Exception | None = None
+        self._waits += 1
+        # The key-value store through which the processes found each other: waiting there is no collective.
+        store, key = torch.distributed.distributed_c10d._get_default_store(), f"rca_dist/wait/{self._waits}"
+        if self.is_main:
+            try:
+                kept.append(work())
+            except Exception as caught:
+                error = caught
+            finally:
+                store.set(key, "done")
+        else:
+            store.wait([key], MOST_PATIENT)
+
+        def tell() -> T:
+            if error is not None:
+                raise error
+            return kept[0]
+
+        return self.on_main_only(tell)
+
     def together(self, work: Callable[[], T]) -> T:
         """Run `work` on every rank, each keeping its own result. Collective: no rank goes on alone when another failed.
 
@@ -156,7 +185,7 @@ class Distributed:
     def main_first(self, work: Callable[[], T]) -> T:
         """Run `work` on rank 0, then on the other ranks, each keeping its own result: for what leaves a cache. Collective."""
         done: list[T] = []
-        self.on_main(lambda: done.append(work()))
+        self.on_main_patiently(lambda: done.append(work()))
         return self.together(lambda: done[0] if done else work())
 
     def barrier(self) -> None:

@@ -172,19 +172,18 @@ class Engine:
         """
         self.settle()
         kept = [self._local(p).cpu().clone() if self._keeps(p) else None for p in self.model.parameters()]
-        state = self.dist.on_main_only(load)
+        state = self.dist.on_main_patiently(load)
         for name, parameter in self.model.named_parameters():
-            self._put(parameter, state[name] if self.dist.is_main else None)
+            self._put(parameter, state[name] if state else None)
         del state
-        try:
-            yield
-        finally:
-            self.settle()
-            for parameter, part in zip(self.model.parameters(), kept, strict=True):
-                if self._is_whole(parameter):
-                    self._put(parameter, part)
-                elif part is not None:
-                    self._local(parameter).copy_(part)
+        # No `finally`: after an error on one rank a collective would keep the others waiting, and hide the error.
+        yield
+        self.settle()
+        for parameter, part in zip(self.model.parameters(), kept, strict=True):
+            if self._is_whole(parameter):
+                self._put(parameter, part)
+            elif part is not None:
+                self._local(parameter).copy_(part)
 
     def _is_whole(self, parameter: torch.nn.Parameter) -> bool:
         """Whether every rank holds all of this parameter."""

@@ -20,6 +20,7 @@ class StopRequest:
 
     def __init__(self, max_minutes: float | None = None) -> None:
         """`max_minutes` from now on; None for no limit."""
+        self.max_minutes = max_minutes
         self.ends_at = math.inf if max_minutes is None else time.monotonic() + 60 * max_minutes
         self.received: str | None = None
         self.at = 0.0
@@ -31,6 +32,12 @@ class StopRequest:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._handle)
         return self
+
+    @property
+    def reason(self) -> str:
+        """Why this rank stops, as words after "stopped"."""
+        limit = time.monotonic() > self.ends_at and self.received is None
+        return f"at the time limit of {self.max_minutes:g} min (train.max_minutes)" if limit else "on request"
 
     def __call__(self) -> bool:
         """Whether this rank was asked to stop. Local: ranks agree by a reduction at a step boundary."""

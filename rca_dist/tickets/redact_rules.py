@@ -26,7 +26,7 @@ def _holds(*marks: str) -> Callable[[str], bool]:
 
 _LONG_NUMBER = re.compile(r"\d(?:[ ().\-/]{0,2}\d){6}")
 _SECRET_MARKS = (
-    *("passw", "pwd", "passphrase", "passcode", "mot de passe", "mdp", "kennwort", "contrase", "senha", "wachtwoord"),
+    *("passw", "pwd", "pw", "passphrase", "passcode", "mot de passe", "mdp", "kennwort", "contrase", "senha", "wachtwoord"),
     *("secret", "token", "api", "access", "accountkey", "credential", "pin"),
 )
 _TOKEN_MARKS = (
@@ -57,10 +57,10 @@ _TOKEN = re.compile(
 )
 _BEARER = re.compile(r"\b(?:Bearer|Basic)\s+(?P<value>[\w.~+/=-]{16,})", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"(?:pass(?:word|wd|phrase|code)|passwort|pwd|mot de passe|\bmdp|kennwort|contrase\u00f1a|senha|wachtwoord|"
+    r"(?:pass(?:word|wd|phrase|code)|passwort|pwd|\bpw|mot de passe|\bmdp|kennwort|contrase\u00f1a|senha|wachtwoord|"
     r"secret(?:[ _-]?key)?|"
     r"api[ _-]?key|access[ _-]?key(?:[ _-]?id)?|accountkey|token|credential|\bpin(?: code)?)(?:[_-]\w{1,10}|\d{1,3})?"
-    r"[\"']?\s*(?P<sign>:=|=>|=|:|\b(?:is|est|ist|es|to|\u00e9|\u00e8)\b)\s*"
+    r"[\"']?\s*(?P<sign>:=|=>|=|:|\b(?:is|est|ist|es|to|\u00e9|\u00e8)\b\s?:?)\s*"
     r"(?P<value>\"[^\"\n]{3,80}\"|'[^'\n]{3,80}'|[^\s\"',;<>&]{4,})",
     re.IGNORECASE,
 )

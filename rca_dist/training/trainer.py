@@ -57,8 +57,9 @@ class TrainingData(Protocol):
 class Checkpointer(Protocol):
     """What the trainer asks of a store of resumable state."""
 
-    def save(self, step: int, engine: Any, facts: dict[str, Any], *, best: bool = False) -> Any: ...
-    def load_best(self, engine: Any) -> Any: ...
+    def save(self, step: int, engine: Any, facts: dict[str, Any], *, keep: int | None = None) -> Any: ...
+    def is_whole(self, step: int) -> bool: ...
+    def load_step(self, step: int, engine: Any) -> Any: ...
 
 
 class Trainer:
@@ -213,10 +214,10 @@ class Trainer:
         if best.exhausted and talks:
             log.info("stopped early after step %d: %d validation losses in a row were not the best", self.step, best.worse)
         if self.keep_best and best.step is not None and best.step != self.step and self.checkpoints:
-            self.checkpoints.load_best(self.engine)
+            self.checkpoints.load_step(best.step, self.engine)
             self.weights_step = best.step
-            if talks:
-                log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
+        if self.keep_best and best.step is not None and talks:
+            log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
 
     def release(self) -> None:
         """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
@@ -281,7 +282,9 @@ class Trainer:
             self.model.eval()
             numbers = self.evaluate()
             self.model.train()
-            improved = self.best.see(self.step, numbers.get("eval/loss", math.inf))
+            # One decision for all: a callback may have numbers on rank 0 only.
+            loss = self.distributed.on_main(lambda: float(numbers.get("eval/loss", math.inf)))
+            improved = self.best.see(self.step, loss)
             self.row = {"step": self.step, "epoch": round(self.epoch, 6), **numbers}
             self.log_row(self.row)
             self.progress.note(self.step, numbers)
@@ -292,14 +295,24 @@ class Trainer:
         if self.checkpoints and (self.step % self.save_steps == 0 or done or stop or best):
             # Weights that are not finite must never become the state to go on from.
             self.watch.loss(step, loss_sum, norm)
-            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch, "best": self.best.state()}, best=best)
+            keep = self.best.step if self.keep_best else None
+            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch, "best": self.best.state()}, keep=keep)
             self.fire("on_save")
         if stop:
             self.progress.close()
-            raise Stopped(f"stopped on request after step {self.step} of {self.total_steps}")
+            why = getattr(self.stop_requested, "reason", "on request")
+            raise Stopped(f"stopped {why} after step {self.step} of {self.total_steps}")
 
     def resume(self, manifest: Mapping[str, Any]) -> None:
-        """Take up the counters of a checkpoint whose state has been loaded into the engine."""
+        """Take up the counters of a checkpoint whose state has been loaded into the engine. Collective."""
         self.step = int(manifest["step"])
         if "best" in manifest:
             self.best.restore(manifest["best"])
+        best = self.best.step
+        if self.keep_best and best is not None and self.checkpoints and not self.checkpoints.is_whole(best):
+            # Better now than after hours of training.
+            self.best = Best(self.best.patience)
+            if self.distributed.is_main:
+                log.warning(
+                    "warning: the weights of the best step so far, %d, are lost: the best is looked for from here on", best
+                )

@@ -85,6 +85,52 @@ def test_noise_is_bounded_by_each_example_s_length_and_only_in_training(packed):
     assert not torch.equal(embeddings_seen(model, batch) - clean, noise)
 
 
+def test_noise_in_fp16_is_that_of_fp32():
+    # Length times width is beyond what fp16 can say.
+    rows = [torch.randint(1, 200, (n,)).numpy() for n in (3000, 100)]
+    largest = []
+    for dtype in (torch.float32, torch.float16):
+        model = build("llama")
+        packing.enable(model)
+        model.get_input_embeddings().to(dtype)
+        extras.add_embedding_noise(model, 5.0)
+        model.train()
+        inputs = packing.model_inputs(collate_packed(rows, [2, 2]))
+        with packing.packed_rows(inputs):
+            noisy = model.get_input_embeddings()(inputs["input_ids"])
+        largest.append(float((noisy - model.get_input_embeddings().weight[inputs["input_ids"]]).abs().max()))
+    assert largest[1] == pytest.approx(largest[0], rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not any(shutil.which(name) for name in ("g++", "c++", "clang++")), reason="no C++ compiler here")
+@pytest.mark.parametrize("packed", [True, False])
+def test_compiling_and_recomputing_go_together(packed):
+    """Both must happen: fewer numbers kept, blocks compiled, the same gradient."""
+    rows = [torch.randint(3, 200, (n,)).numpy() for n in (12, 30, 7)]
+    batch = collate_packed(rows, [4, 4, 4]) if packed else padded([12, 30, 7], [4, 4, 4])
+    kept, gradients = [], []
+    for compiled, recompute in ((False, False), (False, True), (True, True)):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        adapter = HFModelAdapter.load("builtin:tiny", texts=["the printer is down"], gradient_checkpointing=recompute)
+        prepare_head(adapter.model)
+        packing.enable(adapter.model)
+        if compiled:
+            extras.compile_blocks(adapter.model)
+        adapter.model.train()
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: s.append(t.numel()) or t, lambda t: t):
+            loss = adapter.step(adapter.model, batch)[0]
+        loss.backward()
+        kept.append(sum(sizes))
+        gradients.append(torch.cat([p.grad.flatten() for p in adapter.model.parameters()]))
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+    assert kept[1] < kept[0] / 2
+    assert kept[2] < kept[0] / 2
+    assert float((gradients[2] - gradients[0]).norm() / gradients[0].norm()) < 1e-5
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not any(shutil.which(name) for name in ("g++", "c++", "clang++")), reason="no C++ compiler here")
 def test_compiled_blocks_give_the_same_loss_and_gradients():

@@ -127,6 +127,65 @@ def test_a_damaged_best_checkpoint_is_told(distributed, tmp_path):
         run.fit()
 
 
+@pytest.mark.parametrize("kill", ["before the pointer", "no pointer at all"])
+def test_the_manifest_and_not_the_pointer_says_what_was_best(distributed, tmp_path, kill):
+    """As after a kill between a checkpoint's rename and its pointer."""
+    store = Checkpoints(tmp_path, distributed, keep_last=1)
+    run, _ = make(distributed, checkpoints=store, stop_requested=StopAfter(5))
+    with pytest.raises(Stopped):
+        run.fit()
+    assert store.complete()[-1].name == "step-000006"
+    if kill == "before the pointer":
+        (tmp_path / "best").write_text("step-000004\n")
+    else:
+        (tmp_path / "best").unlink()
+    again, _ = make(distributed, start=3, checkpoints=store)
+    path, manifest = store.newest_valid()
+    store.load(path, again.engine)
+    again.resume(manifest)
+    again.fit()
+    whole, seen = make(distributed, checkpoints=Checkpoints(tmp_path / "whole", distributed))
+    whole.fit()
+    assert again.weights_step == 6
+    assert equal(again.model, seen.weights[2])
+
+
+def test_lost_best_weights_are_noticed_on_going_on(distributed, tmp_path, caplog):
+    store = Checkpoints(tmp_path, distributed, keep_last=1)
+    run, _ = make(distributed, checkpoints=store, stop_requested=StopAfter(6))
+    with pytest.raises(Stopped):
+        run.fit()
+    (tmp_path / "step-000006" / "model.safetensors").write_bytes(b"")
+    again, _ = make(distributed, start=3, checkpoints=store)
+    path, manifest = store.newest_valid()
+    store.load(path, again.engine)
+    with caplog.at_level("WARNING", logger="rca_dist"):
+        again.resume(manifest)
+    assert (again.step, again.best.step) == (7, None)
+    again.fit()
+    assert again.best.step is not None and again.best.step > 7
+
+
+def test_damaged_checkpoints_do_not_push_good_ones_out(distributed, tmp_path):
+    store = Checkpoints(tmp_path, distributed, keep_last=1)
+    run, _ = make(distributed, checkpoints=store, stop_requested=StopAfter(7))
+    with pytest.raises(Stopped):
+        run.fit()
+    assert [path.name for path in store.complete()] == ["step-000006", "step-000008"]
+    (tmp_path / "step-000008" / "model.safetensors").write_bytes(b"")
+    path, manifest = store.newest_valid()
+    assert path.name == "step-000006"
+    assert (tmp_path / "step-000008.damaged").is_dir()
+    again, _ = make(
+        distributed, start=3, checkpoints=store, keep_best=False, early_stopping_patience=None, stop_requested=StopAfter(0)
+    )
+    store.load(path, again.engine)
+    again.resume(manifest)
+    with pytest.raises(Stopped):
+        again.fit()
+    assert [path.name for path in store.complete()] == ["step-000007"]
+
+
 @pytest.mark.parametrize(("ratio", "falls"), [(0.2, 4), (0.5, 10), (1.0, 18), (0.01, 1)])
 def test_wsd_rises_stays_and_falls_in_a_line(ratio, falls):
     rates = [rate_factor(n, total=20, warmup=2, kind="wsd", decay_ratio=ratio) for n in range(20)]

@@ -50,8 +50,37 @@ def job(folder):
         dist.on_main(lambda: (_ for _ in ()).throw(UserError("bad file")))
     except UserError as error:
         out["error"] = str(error)
+    out["patience"] = patience(dist)
     dist.close()
     return out
+
+
+def patience(dist):
+    """Rank 0 works for longer than a collective may last, and then fails: do the others wait, and hear of it?"""
+    import datetime
+    import time
+
+    import torch
+
+    if dist.world_size > 1:
+        torch.distributed.distributed_c10d._set_pg_timeout(datetime.timedelta(seconds=1), torch.distributed.group.WORLD)
+
+    def slow():
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            pass
+        return dist.rank
+
+    kept = dist.on_main_patiently(slow)
+
+    def fails():
+        raise ValueError("no such model")
+
+    try:
+        dist.on_main_patiently(fails)
+    except (ValueError, RuntimeError) as error:
+        return [kept, str(error)]
+    return [kept, "nothing was raised"]
 
 
 def stop_and_go_on(dist, folder, whole):
@@ -154,6 +183,14 @@ def test_ranks_agree_with_each_other(results):
         assert ranks[0]["any"] == [world > 1, False]
         assert ranks[0]["error"] == "bad file"
         assert ranks[0]["sum"] == [sum(range(world)), world * 2**40 + sum(range(world))]
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_ranks_wait_for_rank_0_beyond_a_collective_s_time_limit(results, world):
+    for rank, found in enumerate(results[world]):
+        kept, message = found["patience"]
+        assert kept == (0 if rank == 0 else None)
+        assert "no such model" in message
 
 
 @pytest.mark.parametrize("world", [2, 3])
