@@ -6,12 +6,14 @@ or, where it changes no result, noted and left out.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rca_dist.errors import UserError
 from rca_dist.foreign_names import (
     BETAS,
     DTYPES,
+    FIXED,
     MUST_BE_OFF,
     MUST_BE_ON,
     PER_DEVICE,
@@ -26,12 +28,16 @@ YES, NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "none", "")
 
 @dataclass
 class Translation:
-    """What foreign options amount to: `values` by our keys, with the option and the level it came from; `notes`; `problems`."""
+    """What foreign options amount to: `values` by our keys, with the option and the level it came from; `notes`; `problems`.
+
+    `written`: each option as it stands on the command line or in its file.
+    """
 
     values: dict[str, tuple[Any, str, int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     needs_world_size: bool = False
+    written: dict[str, str] = field(default_factory=dict)
     level: int = 0
 
     def set(self, key: str, value: Any, option: str) -> None:
@@ -39,7 +45,7 @@ class Translation:
         before, other, level = self.values.get(key, (value, option, self.level))
         if level == self.level and str(before) != str(value):
             self.problems.append(
-                f"{option} means {key}={_shown(value)} but {other} means {key}={_shown(before)}; give one of them"
+                f"{option} means {key}={shown(value)} but {other} means {key}={shown(before)}; give one of them"
             )
         elif level <= self.level:
             self.values[key] = (value, option, self.level)
@@ -47,12 +53,12 @@ class Translation:
 
 def is_foreign(name: str) -> bool:
     """Whether this is a name that `translate` knows."""
-    known = (RENAMED, PER_DEVICE, BETAS, WITHOUT_EFFECT, REFUSED, SPECIAL, ("gradient_accumulation_steps",))
+    known = (RENAMED, PER_DEVICE, BETAS, FIXED, WITHOUT_EFFECT, REFUSED, SPECIAL, ("gradient_accumulation_steps",))
     return any(name in names for names in known)
 
 
-def translate(options: list[tuple[str, int, Any]], *, world_size: int) -> Translation:
-    """Foreign options (name, level, value) in our terms; of one name the last of the highest level counts.
+def translate(options: list[tuple[str, int, Any, str | None]], *, world_size: int) -> Translation:
+    """Foreign options (name, level, value, file or None) in our terms; of one name the last of the highest level counts.
 
     Levels say which source wins, as files in their order and the command line last. `world_size` turns a batch per device
     into a whole one.
@@ -60,13 +66,14 @@ def translate(options: list[tuple[str, int, Any]], *, world_size: int) -> Transl
     out = Translation()
     given: dict[str, Any] = {}
     levels: dict[str, int] = {}
-    for name, level, value in options:
+    for name, level, value, file in options:
         if levels.get(name) == level and str(given[name]) != str(value):
-            out.problems.append(f"--{name} is given twice: {_shown(given[name])} and {_shown(value)}")
+            out.problems.append(f"--{name} is given twice: {shown(given[name])} and {shown(value)}")
         given[name], levels[name] = value, level
+        out.written[name] = f"{name}: {shown(value)} ({file})" if file else f"--{name}={shown(value)}"
     for name, value in given.items():
         out.level = levels[name]
-        option = f"--{name}={_shown(value)}"
+        option = out.written[name]
         if name == "warmup_steps" and _is_share(value):
             out.set("train.warmup_ratio", value, option)
         elif name in RENAMED:
@@ -76,12 +83,16 @@ def translate(options: list[tuple[str, int, Any]], *, world_size: int) -> Transl
         elif name in REFUSED:
             if not _is(NO, value):
                 out.problems.append(f"{option}: {REFUSED[name]}")
+        elif name in FIXED:
+            accepted, meaning = FIXED[name]
+            _settled(out, option, meaning, fits=_plain(value) in accepted)
         elif name in WITHOUT_EFFECT:
-            _without_effect(out, name, value, option)
+            wrong = (name in MUST_BE_OFF and _is(YES, value)) or (name in MUST_BE_ON and _is(NO, value))
+            _settled(out, option, WITHOUT_EFFECT[name], fits=not wrong)
     for work, names in ((_batch, (*PER_DEVICE, "gradient_accumulation_steps")), (_betas, tuple(BETAS))):
         out.level = max((levels[name] for name in names if name in levels), default=0)
         _attempt(out, "", lambda w=work: w(out, given, world_size))  # type: ignore[misc]
-    out.notes += [f"{option} is {key}={_shown(value)} here" for key, (value, option, _) in out.values.items()]
+    out.notes += [f"{option} is {key}={shown(value)} here" for key, (value, option, _) in out.values.items()]
     return out
 
 
@@ -92,31 +103,31 @@ def _attempt(out: Translation, option: str, work: Callable[[], None]) -> None:
         out.problems.append(f"{option}: {error}" if option else str(error))
 
 
-def _without_effect(out: Translation, name: str, value: Any, option: str) -> None:
-    wrong = (name in MUST_BE_OFF and _is(YES, value)) or (name in MUST_BE_ON and _is(NO, value))
-    if wrong:
-        out.problems.append(f"{option}: {WITHOUT_EFFECT[name]}; leave it out")
+def _settled(out: Translation, option: str, meaning: str, *, fits: bool) -> None:
+    if fits:
+        out.notes.append(f"{option} has no effect: {meaning}")
     else:
-        out.notes.append(f"{option} has no effect: {WITHOUT_EFFECT[name]}")
+        out.problems.append(f"{option}: {meaning}; leave it out")
 
 
 def _batch(out: Translation, given: dict[str, Any], world_size: int) -> None:
     sizes = [(name, given[name]) for name in PER_DEVICE if name in given]
     accumulation = given.get("gradient_accumulation_steps", 1)
+    steps = out.written.get("gradient_accumulation_steps", "")
     if not sizes:
-        if _whole(accumulation, "--gradient_accumulation_steps") > 1:
+        if _whole(accumulation, steps) > 1:
             raise UserError(
-                f"--gradient_accumulation_steps={accumulation} without --per_device_train_batch_size: say how many examples "
+                f"{steps} without per_device_train_batch_size: say how many examples "
                 "make a step with train.global_batch_size; train.max_tokens_per_micro_batch cuts it into micro-batches"
             )
         return
     (name, size), *more = sizes
     if any(str(other) != str(size) for _, other in more):
-        raise UserError(f"--{name}={size} and --{more[0][0]}={more[0][1]} differ; give one of them")
-    parts = [_whole(size, f"--{name}"), _whole(accumulation, "--gradient_accumulation_steps"), world_size]
+        raise UserError(f"{out.written[name]} and {out.written[more[0][0]]} differ; give one of them")
+    parts = [_whole(size, out.written[name]), _whole(accumulation, steps), world_size]
     out.needs_world_size = True
     out.set("train.global_batch_size", parts[0] * parts[1] * parts[2],
-            f"--{name}={parts[0]} x gradient_accumulation_steps {parts[1]} x {parts[2]} processes")  # fmt: skip
+            f"{out.written[name]} x gradient_accumulation_steps {parts[1]} x {parts[2]} processes")  # fmt: skip
 
 
 def _betas(out: Translation, given: dict[str, Any], world_size: int) -> None:
@@ -125,10 +136,11 @@ def _betas(out: Translation, given: dict[str, Any], world_size: int) -> None:
     betas = [0.9, 0.999]
     for name, place in BETAS.items():
         try:
-            betas[place] = float(given.get(name, betas[place]))
-        except (TypeError, ValueError):
-            raise UserError(f"--{name}={given[name]}: must be a number") from None
-    out.set("train.betas", betas, " and ".join(f"--{name}={given[name]}" for name in BETAS if name in given))
+            # A switch is no number, though Python would take it for one.
+            betas[place] = float(str(given.get(name, betas[place])))
+        except ValueError:
+            raise UserError(f"{out.written[name]}: must be a number") from None
+    out.set("train.betas", betas, " and ".join(out.written[name] for name in BETAS if name in given))
 
 
 def _scheduler(out: Translation, value: Any, option: str) -> None:
@@ -139,8 +151,8 @@ def _scheduler(out: Translation, value: Any, option: str) -> None:
 
 def _precision(name: str) -> Callable[[Translation, Any, str], None]:
     def set_it(out: Translation, value: Any, option: str) -> None:
-        if _switch(value, option):
-            out.set("train.precision", name, option)
+        if str(value).lower() == "auto" or _switch(value, option):
+            out.set("train.precision", "auto" if str(value).lower() == "auto" else name, option)
 
     return set_it
 
@@ -164,18 +176,6 @@ def _best(out: Translation, value: Any, option: str) -> None:
     out.set("train.final_weights", "best" if _switch(value, option) else "last", option)
 
 
-def _best_metric(out: Translation, value: Any, option: str) -> None:
-    if str(value) not in ("loss", "eval_loss", "eval/loss"):
-        raise UserError("the best weights are those of the lowest validation loss")
-    out.notes.append(f"{option} has no effect: it is always so here")
-
-
-def _optimizer(out: Translation, value: Any, option: str) -> None:
-    if str(value) not in ("adamw_torch", "adamw_torch_fused", "adamw"):
-        raise UserError("the optimizer is AdamW (adamw_torch_fused)")
-    out.notes.append(f"{option} has no effect: it is always so here")
-
-
 def _report_to(out: Translation, value: Any, option: str) -> None:
     names = [part.strip(" []'\"") for part in str(value).split(",")]
     if names == ["none"]:
@@ -184,12 +184,6 @@ def _report_to(out: Translation, value: Any, option: str) -> None:
         out.set("tracking.wandb", "auto", option)
     else:
         raise UserError("numbers go to metrics.jsonl and W&B: wandb or none")
-
-
-def _evaluation(out: Translation, value: Any, option: str) -> None:
-    if str(value) not in ("steps", "epoch"):
-        raise UserError("the validation loss is part of every run; train.eval_steps says how often (default ten times)")
-    out.notes.append(f"{option} has no effect: train.eval_steps says when (default ten times a run)")
 
 
 def _resume(out: Translation, value: Any, option: str) -> None:
@@ -207,11 +201,41 @@ def _dtype(out: Translation, value: Any, option: str) -> None:
     out.set("train.precision", DTYPES[str(value)], option)
 
 
+def _dataset(out: Translation, value: Any, option: str) -> None:
+    path = Path(str(value)).expanduser()
+    if not (path.is_file() or path.suffix in (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".gz")):
+        raise UserError("no data set is downloaded; give a ticket export on this machine as data.path")
+    out.set("data.path", str(value), option)
+
+
+def _datasets(out: Translation, value: Any, option: str) -> None:
+    entries = value if isinstance(value, list) else [value]
+    if len(entries) != 1 or not isinstance(entries[0], dict) or "path" not in entries[0]:
+        raise UserError("a run has one ticket export: a list of one entry with path: FILE, or data.path")
+    _dataset(out, entries[0]["path"], option)
+    others = ", ".join(str(key) for key in entries[0] if key != "path")
+    if others:
+        out.notes.append(f"{others} under datasets has no effect: data.columns names what is used")
+
+
+def _special_tokens(out: Translation, value: Any, option: str) -> None:
+    if not isinstance(value, dict) or {name for name, token in value.items() if token} - {"pad_token"}:
+        raise UserError("the special tokens of the model's own tokenizer are used; leave it out")
+    out.notes.append(f"{option} has no effect: padding is never learnt")
+
+
+def _all_linear(out: Translation, value: Any, option: str) -> None:
+    if _switch(value, option):
+        out.set("lora.target_modules", "all-linear", option)
+    else:
+        out.notes.append(f"{option} has no effect: lora.target_modules names the modules")
+
+
 SPECIAL: dict[str, Callable[[Translation, Any, str], None]] = {
     "lr_scheduler_type": _scheduler, "bf16": _precision("bf16"), "fp16": _precision("fp16"), "packing": _packing,
     "sample_packing": _packing, "use_peft": _adapter, "adapter": _adapter, "load_best_model_at_end": _best,
-    "metric_for_best_model": _best_metric, "optim": _optimizer, "optimizer": _optimizer, "report_to": _report_to,
-    "eval_strategy": _evaluation, "evaluation_strategy": _evaluation, "resume_from_checkpoint": _resume,
+    "report_to": _report_to, "resume_from_checkpoint": _resume, "auto_resume_from_checkpoints": _resume,
+    "dataset_name": _dataset, "datasets": _datasets, "special_tokens": _special_tokens, "lora_target_linear": _all_linear,
     "torch_dtype": _dtype, "dtype": _dtype, "lr_scheduler": _scheduler,
 }  # fmt: skip
 
@@ -228,6 +252,14 @@ def _is(words: tuple[str, ...], value: Any) -> bool:
     return str(value).lower() in words
 
 
+def _plain(value: Any) -> str:
+    """A value as text, a number in its shortest form."""
+    try:
+        return f"{float(str(value)):g}"
+    except ValueError:
+        return str(value)
+
+
 def _switch(value: Any, option: str) -> bool:
     if not (_is(YES, value) or _is(NO, value)):
         raise UserError("must be true or false")
@@ -237,10 +269,11 @@ def _switch(value: Any, option: str) -> bool:
 def _whole(value: Any, option: str) -> int:
     text = str(value)
     if not text.isdigit() or int(text) < 1:
-        raise UserError(f"{option}={text}: must be a whole number from 1")
+        raise UserError(f"{option}: must be a whole number from 1")
     return int(text)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages show it: at most 60 characters, switches as YAML writes them."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."

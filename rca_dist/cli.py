@@ -4,6 +4,7 @@ Commands here need no process group; `train` checks everything it can before it 
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,9 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"rca_dist {__version__}")
         return 0
+    if argv[0] in ("data", "report", "clean", "schema") and {"-h", "--help"} & set(argv):
+        print(USAGE, end="")
+        return 0
     if argv[0] not in commands:
         import difflib
 
@@ -64,6 +68,7 @@ def train(argv: list[str]) -> int:
         print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
         return 0
     if command.print_config:
+        command_line.say(command)
         print(command.config.to_yaml(), end="")
         return 0
     from rca_dist import wiring
@@ -136,9 +141,9 @@ def data(argv: list[str]) -> int:
     argv = [token for token in argv if token not in shows]
     arguments = [f"data.path={argv[0]}", *argv[1:]] if argv and not argv[0].startswith("-") and "=" not in argv[0] else argv
     command = command_line.parse(arguments)
-    if command.help or not (arguments or shows):
+    if not (arguments or shows):
         print(USAGE, end="")
-        return 0 if command.help else 2
+        return 2
     from rca_dist import wiring
     from rca_dist.tickets.describe import describe
 
@@ -164,11 +169,17 @@ def _generate(argv: list[str]) -> int:
         raise UserError(f"data --generate: {error}; usage: rca-dist data --generate N --seed S --output FILE.csv") from error
     if options.generate < 1:
         raise UserError(f"data --generate {options.generate}: give a number of tickets from 1")
+    _refuse_existing("data --generate", Path(options.output))
     from rca_dist.tickets.synthetic import generate, write_csv
 
     write_csv(Path(options.output), generate(options.generate, options.seed, dirty=options.dirty))
     print(f"{options.generate} tickets written to {options.output}")
     return 0
+
+
+def _refuse_existing(command: str, path: Path) -> None:
+    if path.exists():
+        raise UserError(f"{command}: {path} exists already; give another name or remove it")
 
 
 def report(argv: list[str]) -> int:
@@ -211,11 +222,26 @@ def schema(argv: list[str]) -> int:
         raise UserError("schema: give at most one file, e.g. rca-dist schema configs/schema.json")
     from rca_dist.config import json_schema
 
-    if argv:
-        Path(argv[0]).write_text(json_schema(), encoding="utf-8")
-    else:
+    if not argv:
         print(json_schema(), end="")
+        return 0
+    path = Path(argv[0])
+    if not _is_schema(path):
+        _refuse_existing("schema", path)
+    try:
+        path.write_text(json_schema(), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"schema {path}: cannot be written ({error})") from error
     return 0
+
+
+def _is_schema(path: Path) -> bool:
+    """Whether an earlier `rca-dist schema` wrote this file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("title") == "rca_dist settings"
 
 
 if __name__ == "__main__":

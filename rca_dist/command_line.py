@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rca_dist.aliases import is_foreign, translate
+from rca_dist.aliases import is_foreign, shown, translate
 from rca_dist.config import Config
 from rca_dist.config_checks import cross_problems
 from rca_dist.errors import UserError
@@ -19,6 +19,8 @@ from rca_dist.foreign_names import SWITCHES
 from rca_dist.yaml_files import read_yaml
 
 FLAGS = ("print_config", "dry_run", "help")
+# Of `rca-dist data`, for whoever gives it elsewhere or not quite right.
+DATA_FLAG = "show_prompts"
 COMMAND_LINE = "command line"
 # Options that take several words, as transformers' parser does.
 SEVERAL = ("lora_target_modules", "report_to", "betas")
@@ -67,12 +69,18 @@ def parse(argv: list[str], *, world_size: int | None = None) -> Command:
     found += [(COMMAND_LINE, key, _from_text(known.get(key), raw)) for key, raw in options]
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
-    foreign: list[tuple[str, int, Any]] = []
+    foreign: list[tuple[str, int, Any, str | None]] = []
     for where, key, value in found:
         if key in known:
             values[key], origin[key] = value, where
         elif is_foreign(key):
-            foreign.append((key, levels[where], value))
+            # The files of other tools list keys without a value for what is not given.
+            if where == COMMAND_LINE or value not in (None, "", [], {}):
+                foreign.append((key, levels[where], value, None if where == COMMAND_LINE else where))
+        elif key in _sections():
+            first = next(name for name in known if name.startswith(f"{key}.")).removeprefix(f"{key}.")
+            example = "max_steps: 5" if key == "train" else f"{first}: ..."
+            problems.append(f"{key}={shown(value)} ({where}): {key} is a section, e.g. {key}: {{{example}}}")
         else:
             problems.append(f"{key} ({where}): no such key{_nearest(key, known)}")
     meant = translate(foreign, world_size=world_size or _world_size())
@@ -80,9 +88,11 @@ def parse(argv: list[str], *, world_size: int | None = None) -> Command:
     for key, (value, option, level) in meant.values.items():
         value = _from_text(known[key], value) if isinstance(value, str) else value
         if key in values and levels[origin[key]] == level and str(values[key]) != str(value):
-            problems.append(f"{option} means {key}={_shown(value)} but {key}={_shown(values[key])} is given too; leave one out")
+            problems.append(f"{option} means {key}={shown(value)} but {key}={shown(values[key])} is given too; leave one out")
         if key not in values or levels[origin[key]] <= level:
             values[key], origin[key] = value, option
+    for key in [key for key, value in values.items() if _is_stray_switch(known[key], value)]:
+        problems.append(f"{key}={shown(values.pop(key))} ({origin[key]}): takes no true or false")
     config = _validate(values, origin, problems)
     if problems or config is None:
         noun = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
@@ -125,6 +135,9 @@ def _tokens(argv: list[str], problems: list[str]) -> tuple[list[Path], list[tupl
             if not equals or raw.lower() in ("true", "1"):
                 flags.add(name)
             continue
+        if dashed and name not in known and not is_foreign(name) and (flag := _near_flag(name)):
+            problems.append(f"--{name} ({COMMAND_LINE}): no such flag; did you mean {flag}?")
+            continue
         if not dashed and not equals:
             problems.append(f"{token!r} ({COMMAND_LINE}): expected --section.key=value or section.key=value")
             continue
@@ -146,9 +159,18 @@ def _tokens(argv: list[str], problems: list[str]) -> tuple[list[Path], list[tupl
     return files, options, flags
 
 
+def _near_flag(name: str) -> str | None:
+    close = difflib.get_close_matches(name, (*FLAGS, DATA_FLAG), n=1, cutoff=0.75)
+    return None if not close else "rca-dist data FILE --show-prompts" if close[0] == DATA_FLAG else f"--{close[0]}"
+
+
+def _sections() -> set[str]:
+    names = {key.rpartition(".")[0] for key in known_keys()}
+    return names | {name.partition(".")[0] for name in names}
+
+
 def _flatten(data: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
-    sections = {key.rpartition(".")[0] for key in known_keys()}
-    sections |= {name.partition(".")[0] for name in sections}
+    sections = _sections()
     out: dict[str, Any] = {}
     for key, value in data.items():
         dotted = f"{prefix}{key}"
@@ -169,6 +191,9 @@ def _from_text(field: Any, raw: str) -> Any:
     if type(None) in kinds and raw.lower() in ("none", "null", ""):
         return None
     if list in kinds or tuple in kinds:
+        if raw == field.default:
+            # A word that stands for a list.
+            return raw
         if raw.startswith("["):
             import yaml
 
@@ -184,6 +209,13 @@ def _kinds(annotation: Any) -> set[Any]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return set().union(*(_kinds(part) for part in typing.get_args(annotation)))
     return {typing.get_origin(annotation) or annotation}
+
+
+def _is_stray_switch(field: Any, value: Any) -> bool:
+    """Whether a true or false stands where a number belongs, for which pydantic would take it."""
+    kinds = _kinds(field.annotation)
+    parts = value if isinstance(value, list) else [value]
+    return bool not in kinds and bool(kinds & {int, float, tuple}) and any(isinstance(part, bool) for part in parts)
 
 
 def _validate(values: dict[str, Any], origin: dict[str, str], problems: list[str]) -> Config | None:
@@ -204,17 +236,12 @@ def _validate(values: dict[str, Any], origin: dict[str, str], problems: list[str
             dotted = next((prefix for prefix in prefixes if prefix in values), ".".join(parts))
             bad.setdefault(dotted, item["msg"].replace("Input should", "should"))
         for dotted, message in bad.items():
-            problems.append(f"{dotted}={_shown(values.get(dotted))} ({origin.get(dotted, '?')}): {message}")
+            problems.append(f"{dotted}={shown(values.get(dotted))} ({origin.get(dotted, '?')}): {message}")
         good = {dotted: value for dotted, value in values.items() if dotted not in bad}
         # The rest may still contradict itself, which is told in the same message.
         return _validate(good, origin, problems) if len(good) < len(values) else None
     problems.extend(cross_problems(config))
     return config
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _nearest(dotted: str, known: dict[str, Any]) -> str:
@@ -241,6 +268,6 @@ def help_text(program: str) -> str:
             section = key.partition(".")[0]
             lines.append(f"\n{section}")
         default = field.get_default(call_default_factory=True)
-        shown = "" if default is None else f" [{_shown(repr(default) if isinstance(default, str) else default)}]"
-        lines.append(f"  --{key:<36}{field.description}{shown}")
+        text = "" if default is None else f" [{shown(repr(default) if isinstance(default, str) else default)}]"
+        lines.append(f"  --{key:<36}{field.description}{text}")
     return "\n".join(lines)

@@ -21,6 +21,7 @@ RENAMED = {
     "lora_target_modules": "lora.target_modules", "use_dora": "lora.use_dora", "use_rslora": "lora.use_rslora",
     "wandb_project": "tracking.project", "wandb_entity": "tracking.entity", "global_batch_size": "train.global_batch_size",
     "max_steps": "train.max_steps", "epochs": "train.epochs", "batch_size": "train.global_batch_size",
+    "model": "model.name_or_path", "ddp_timeout": "dist.timeout_seconds", "eval_max_new_tokens": "eval.max_new_tokens",
 }  # fmt: skip
 PER_DEVICE = ("per_device_train_batch_size", "micro_batch_size")
 # Two parts of one key of ours.
@@ -29,6 +30,22 @@ SCHEDULERS = {
     "cosine": "cosine", "linear": "linear", "constant": "constant", "constant_with_warmup": "constant",
     "warmup_stable_decay": "wsd", "wsd": "wsd",
 }  # fmt: skip
+OWN_SPLIT = "the split.* keys say which tickets are for what"
+OWN_OPTIMIZER = "the optimizer is AdamW (adamw_torch_fused), its state in fp32"
+OWN_EVALUATION = "the validation loss is part of every run; train.eval_steps says how often (default ten times)"
+ADAMW = ("adamw_torch", "adamw_torch_fused", "adamw", "adamw_hf", "adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit",
+         "paged_adamw_32bit")  # fmt: skip
+# Have one meaning here: the values that say just that, and the meaning.
+FIXED = {
+    "metric_for_best_model": (("loss", "eval_loss", "eval/loss"), "the best weights are those of the lowest validation loss"),
+    "optim": (ADAMW, OWN_OPTIMIZER), "optimizer": (ADAMW, OWN_OPTIMIZER),
+    "adam_epsilon": (("1e-08",), "AdamW's epsilon is 1e-8"),
+    "eval_strategy": (("steps", "epoch"), OWN_EVALUATION), "evaluation_strategy": (("steps", "epoch"), OWN_EVALUATION),
+    "chat_template": (("tokenizer_default",), "prompt.style=chat uses the tokenizer's own template"),
+    "dataset_train_split": (("train",), OWN_SPLIT), "dataset_test_split": (("test", "validation", "eval"), OWN_SPLIT),
+}  # fmt: skip
+KERNEL = "model.attn_implementation names the kernel; it changes no result"
+WATCH = "a loss that is not finite always ends the run"
 # Change nothing about a result, or are always so here.
 WITHOUT_EFFECT = {
     "per_device_eval_batch_size": "eval.batch_tokens is the memory knob of scoring and changes no number",
@@ -47,31 +64,54 @@ WITHOUT_EFFECT = {
     "bf16_full_eval": "eval.precision decides", "fp16_full_eval": "eval.precision decides", "tf32": "torch decides",
     "dataset_num_proc": "tickets are prepared once and cached", "push_to_hub": "nothing is uploaded",
     "disable_tqdm": "the bar shows on a terminal only", "lora_task_type": "it is always CAUSAL_LM",
+    "logging_dir": "metrics.jsonl lies in the run directory, run.output_dir", "local_rank": "the launcher says it",
+    "pad_token": "padding is never learnt", "save_safetensors": "weights are always saved so",
+    "model_type": "the model's own files say it", "tokenizer_type": "the model's own files say it",
+    "strict": "unknown names are always refused", "debug": "there is no such mode",
+    "dataset_prepared_path": "prepared tickets lie in data.cache_dir", "pad_to_sequence_len": "padding changes no number",
+    "eval_sample_packing": "packing changes no score", "eval_batch_size": "eval.batch_tokens is the memory knob of scoring",
+    "flash_attention": KERNEL, "sdp_attention": KERNEL, "xformers_attention": KERNEL,
+    "train_on_inputs": "only the answer is supervised in every case",
+    "evals_per_epoch": "train.eval_steps says when (default ten times a run)",
+    "saves_per_epoch": "checkpoint.save_steps says when (default ten times a run)",
+    "lora_fan_in_fan_out": "the kind of each layer says it", "eval_table_size": "answers stand in the report",
+    "loss_watchdog_threshold": WATCH, "loss_watchdog_patience": WATCH, "wandb_watch": "gradients are not sent",
+    "wandb_log_model": "no weights are sent", "gradient_checkpointing_kwargs": "it changes no number",
 }  # fmt: skip
 # Switches of the other tools that mean something only when off (or on): value -> is refused.
-MUST_BE_OFF = ("push_to_hub",)
-MUST_BE_ON = ("do_train", "completion_only_loss", "assistant_only_loss")
+MUST_BE_OFF = ("push_to_hub", "train_on_inputs")
+MUST_BE_ON = ("do_train", "completion_only_loss", "assistant_only_loss", "save_safetensors")
+# What has no counterpart, and why.
+PROCESSES = "say how many processes with --num_processes N of rca-dist train"
+TOKENIZER = "the tokenizer that comes with model.name_or_path is used; leave it out"
 REFUSED = {
     "deepspeed": "DeepSpeed comes from the launcher: --config_file configs/accelerate/zero3.yaml (or zero1, zero2)",
     "fsdp": "FSDP comes from the launcher: --config_file configs/accelerate/fsdp2.yaml",
     "fsdp_config": "FSDP comes from the launcher: --config_file configs/accelerate/fsdp2.yaml",
     "dataset_text_field": "name the columns: data.columns.prompt and data.columns.answer",
-    "dataset_config": "give the file itself as data.path", "dataset_name": "give the ticket export as data.path",
+    "dataset_config": "give the file itself as data.path",
     "load_in_8bit": "8-bit weights are not supported; use model.load_in_4bit, or lora.r alone",
     "lora_modules_to_save": "only adapters are trained under LoRA; leave it out, or train all weights with lora.r=0",
     "auto_find_batch_size": "global_batch_size is part of the result; train.max_tokens_per_micro_batch is the memory knob",
     "num_cycles": "the cosine goes down once", "hub_model_id": "nothing is uploaded",
     "max_prompt_length": "prompts leave room for the longest answer; train.max_length is the one limit",
+    "eos_token": "the end token of the model's own tokenizer is used; leave it out",
+    "tokenizer_name_or_path": TOKENIZER, "tokenizer_name": TOKENIZER, "tokenizer_config": TOKENIZER,
+    "nproc_per_node": PROCESSES, "gpus": PROCESSES, "num_gpus": PROCESSES,
+    "lora_model_dir": "an adapter is trained from its start; the same command goes on with an unfinished run",
+    "s2_attention": "attention is always over the whole example", "wandb_run_id": "the run's directory keeps its W&B id",
 }  # fmt: skip
 TAKE_A_VALUE = {
     "per_device_eval_batch_size", "eval_accumulation_steps", "dataloader_num_workers", "logging_strategy", "save_strategy",
-    "dataset_num_proc", "lora_task_type",
+    "dataset_num_proc", "lora_task_type", "logging_dir", "local_rank", "pad_token", "model_type", "tokenizer_type",
+    "dataset_prepared_path", "eval_batch_size", "evals_per_epoch", "saves_per_epoch", "eval_table_size",
+    "loss_watchdog_threshold", "loss_watchdog_patience", "wandb_watch", "wandb_log_model", "gradient_checkpointing_kwargs",
 }  # fmt: skip
 # Options that may stand without a value.
 SWITCHES = {
     "bf16", "fp16", "packing", "sample_packing", "use_peft", "load_best_model_at_end", "overwrite_output_dir", "load_in_4bit",
     "load_in_8bit", "torch_compile", "gradient_checkpointing", "trust_remote_code", "use_dora", "use_rslora",
-    "full_determinism", *(WITHOUT_EFFECT.keys() - TAKE_A_VALUE),
+    "full_determinism", "lora_target_linear", *(WITHOUT_EFFECT.keys() - TAKE_A_VALUE),
 }  # fmt: skip
 DTYPES = {
     "auto": "auto", "bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "bf16": "bf16", "fp16": "fp16", "fp32": "fp32",

@@ -1,6 +1,6 @@
 """Settings files: YAML as people write it, with its traps closed.
 
-YAML 1.1 reads `1e-4` as text and lets a later key of the same name win in silence; both cost experiments.
+YAML 1.1 reads `1e-4` as text and `010` as 8, and lets a later key of the same name win in silence; all cost experiments.
 """
 
 import re
@@ -30,6 +30,9 @@ def read_yaml(path: Path, problems: list[str]) -> dict[Any, Any]:
     if not isinstance(data, dict):
         problems.append(f"--config {path}: expected sections such as 'train:', found {type(data).__name__}")
         return {}
+    if data.keys() & {"distributed_type", "compute_environment"}:
+        problems.append(f"--config {path}: this is a launcher file: give it with --config_file")
+        return {}
     return data
 
 
@@ -49,7 +52,7 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Data only; floats as in YAML 1.2; a key that stands twice is an error."""
+        """Data only; floats as in YAML 1.2; no octal numbers; a key that stands twice is an error."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             seen: dict[Any, int] = {}
@@ -64,6 +67,11 @@ def _loader() -> Any:
                     seen[key] = key_node.start_mark.line + 1
             return super().construct_mapping(node, deep)
 
+        def construct_yaml_int(self, node: Any) -> Any:
+            # As text: the type of its key makes 10 of 010, or keeps the zeros of a name such as 0012.
+            return node.value if re.fullmatch(r"[-+]?0[\d_]+", node.value) else super().construct_yaml_int(node)
+
+    Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_yaml_int)
     Loader.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
     )

@@ -1,8 +1,11 @@
 """Command line and config: every form accepted, every problem named at once."""
 
+import json
+
 import pytest
 import yaml
 
+from rca_dist import cli
 from rca_dist.command_line import help_text, known_keys, parse
 from rca_dist.config import Config
 from rca_dist.errors import UserError
@@ -28,6 +31,13 @@ def test_three_forms_of_an_override_agree():
 ])  # fmt: skip
 def test_values_take_the_type_of_their_key(text, key, value):
     assert getattr(parse([text]).config.train, key) == value
+
+
+def test_a_word_for_a_list_stays_a_word():
+    values = {
+        text: parse(["lora.r=4", f"lora.target_modules={text}"]).config.lora.target_modules for text in ("all-linear", "q,v")
+    }
+    assert values == {"all-linear": "all-linear", "q,v": ["q", "v"]}
 
 
 def test_text_stays_text():
@@ -87,6 +97,64 @@ def test_broken_yaml_is_named_with_its_file(tmp_path, text, part):
     message = problems(f"--config={file}")
     assert part in message
     assert "broken.yaml" in message
+
+
+def test_a_section_is_no_key(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("train: 5\n")
+    for argv in (["--train=5"], ["--train", "5"], [f"--config={file}"]):
+        text = problems(*argv)
+        assert "train is a section, e.g. train: {max_steps: 5}" in text and "did you mean" not in text
+    assert "data is a section, e.g. data: {path: ...}" in problems("--data=tickets.csv")
+    assert "data.columns is a section" in problems("--data.columns=a")
+
+
+@pytest.mark.parametrize(("given", "meant"), [
+    ("--dryrun", "--dry_run"), ("--print-configs", "--print_config"), ("--dry-runs=true", "--dry_run"),
+    ("--show-prompt", "rca-dist data FILE --show-prompts"), ("--show-prompts", "rca-dist data FILE --show-prompts"),
+])  # fmt: skip
+def test_a_flag_not_quite_right_is_suggested(given, meant):
+    text = problems(given, "--train.max_steps=3")
+    assert f"did you mean {meant}?" in text and text.startswith("a problem")
+
+
+@pytest.mark.parametrize("command", ["data", "report", "clean", "schema"])
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["x", "--help"]])
+def test_every_command_has_help(command, arguments, capsys):
+    assert cli._dispatch([command, *arguments]) == 0
+    assert capsys.readouterr().out == cli.USAGE
+
+
+def test_a_printed_config_comes_with_its_notes(capsys):
+    assert cli._dispatch(["train", "--print_config", "--learning_rate=1e-3"]) == 0
+    out, err = capsys.readouterr()
+    assert yaml.safe_load(out)["train"]["learning_rate"] == 1e-3
+    assert err == "note: --learning_rate=1e-3 is train.learning_rate=1e-3 here\n"
+
+
+def test_made_up_tickets_replace_no_file(tmp_path, capsys):
+    file = tmp_path / "tickets.csv"
+    arguments = ["data", "--generate", "20", "--output", str(file)]
+    assert cli._dispatch(arguments) == 0
+    before = file.read_bytes()
+    with pytest.raises(UserError, match=r"tickets\.csv exists already; give another name or remove it"):
+        cli._dispatch([*arguments, "--seed=1"])
+    assert file.read_bytes() == before
+
+
+def test_a_schema_replaces_only_a_schema(tmp_path):
+    file = tmp_path / "schema.json"
+    assert cli._dispatch(["schema", str(file)]) == 0
+    file.write_text(json.dumps({"title": "rca_dist settings"}))
+    assert cli._dispatch(["schema", str(file)]) == 0
+    assert len(file.read_text()) > 1000
+    for content in ("mine", '{"title": "other"}', "[]"):
+        file.write_text(content)
+        with pytest.raises(UserError, match=r"schema\.json exists already; give another name or remove it"):
+            cli._dispatch(["schema", str(file)])
+        assert file.read_text() == content
+    with pytest.raises(UserError, match="cannot be written"):
+        cli._dispatch(["schema", str(tmp_path / "none" / "schema.json")])
 
 
 def test_yaml_runs_no_code(tmp_path):

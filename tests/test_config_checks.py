@@ -99,6 +99,41 @@ def test_numbers_as_people_write_them(tmp_path, number):
     assert config.train.betas == (0.9, 0.5)
 
 
+def test_a_leading_zero_makes_no_octal_number(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("run: {seed: 010}\nsplit: {seed: 08}\ntrain: {max_steps: 0100}\ndata: {columns: {id: 0012}}\nlora_r: 010\n")
+    config = parse([f"--config={file}"]).config
+    assert (config.run.seed, config.split.seed, config.train.max_steps, config.lora.r) == (10, 8, 100, 10)
+    assert config.data.columns.id == "0012"
+
+
+@pytest.mark.parametrize(("text", "part"), [
+    ("max_steps: true", "train.max_steps=true (max_steps: true ("), ("train: {max_steps: yes}", "train.max_steps=true ("),
+    ("train: {max_grad_norm: off}", "train.max_grad_norm=false ("), ("train: {betas: [false, 0.9]}", "train.betas="),
+])  # fmt: skip
+def test_a_switch_is_no_number(tmp_path, text, part):
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    found = message(f"--config={file}")
+    assert part in found and "takes no true or false" in found and found.startswith("a problem")
+
+
+def test_a_switch_stays_one_where_its_key_takes_it(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text("train: {gradient_checkpointing: true, torch_compile: false}\n")
+    assert parse([f"--config={file}"]).config.train.gradient_checkpointing is True
+
+
+@pytest.mark.parametrize(
+    "text", ["distributed_type: MULTI_GPU\nnum_processes: 2\n", "compute_environment: LOCAL_MACHINE\nx: 1\n"]
+)
+def test_a_launcher_file_is_known_for_what_it_is(tmp_path, text):
+    file = tmp_path / "ddp.yaml"
+    file.write_text(text)
+    found = message(f"--config={file}")
+    assert f"{file}: this is a launcher file: give it with --config_file" in found and found.startswith("a problem")
+
+
 def test_a_word_that_looks_like_a_number_stays_a_word(tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(

@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,8 @@ OURS = {"precision": "fp32", "max_grad_norm": 1.0}
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch):
     monkeypatch.setattr(launch, "gpus", lambda: 0)
+    monkeypatch.setattr(launch, "cores", lambda: 16)
+    monkeypatch.setattr(launch, "available_memory_bytes", lambda: 64 * 2**30)
 
 
 def test_all_files_are_there():
@@ -182,4 +186,40 @@ def test_idle_gpus_are_mentioned(monkeypatch):
     assert launch.in_words(settings, request).endswith("8 GPUs are here, --num_processes 8 uses all")
     assert "GPUs" not in launch.in_words(settings, Request(request.config_file, num_processes=2))
     cpu = Request(str(ROOT / "configs/accelerate/cpu.yaml"))
-    assert launch.in_words(launch.check(cpu, **OURS), cpu) == "1 process, back end no"
+    assert launch.in_words(launch.check(cpu, **OURS), cpu) == "1 process"
+
+
+def test_processes_must_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(launch, "available_memory_bytes", lambda: 6 * 2**30)
+    assert launch.check(Request(num_processes=10), **OURS).world_size == 10
+    with pytest.raises(
+        UserError, match=re.escape("need at least 59.4 GiB of memory but 6.0 GiB are available: use --num_processes 10")
+    ):
+        launch.check(Request(num_processes=99), **OURS)
+    nodes = {"num_machines": 2, "machine_rank": 0, "main_process_ip": "h", "main_process_port": 1}
+    assert launch.check(Request(num_processes=20, **nodes), **OURS).world_size == 20
+    with pytest.raises(UserError, match=r"11 processes on this machine .* --num_processes 20 or fewer"):
+        launch.check(Request(num_processes=22, **nodes), **OURS)
+    monkeypatch.setattr(launch, "available_memory_bytes", lambda: None)
+    assert launch.check(Request(num_processes=99), **OURS).world_size == 99
+    monkeypatch.setattr(launch, "available_memory_bytes", lambda: 2**20)
+    assert launch.check(Request(), **OURS).world_size == 1
+    monkeypatch.setattr(launch, "gpus", lambda: 8)
+    assert launch.check(Request(num_processes=8), **OURS).world_size == 8
+    with pytest.raises(UserError, match="use --num_processes 1 or fewer"):
+        launch.check(Request(str(ROOT / "configs" / "accelerate" / "cpu_2.yaml"), num_processes=8), **OURS)
+
+
+def test_processes_that_share_cores_are_mentioned(monkeypatch):
+    monkeypatch.setattr(launch, "cores", lambda: 2)
+    request = Request(num_processes=3)
+    settings = launch.check(request, **OURS)
+    assert launch.in_words(settings, request) == "3 processes, back end ddp; note: 3 processes share 2 CPU cores here"
+    assert "share" not in launch.in_words(launch.check(Request(num_processes=2), **OURS), Request(num_processes=2))
+
+
+def test_memory_is_read_without_torch():
+    code = "import sys; from rca_dist.runtime import launch; print(launch.available_memory_bytes(), 'torch' in sys.modules)"
+    found, torch = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert torch == "False"
+    assert found == "None" or int(found) > 2**20

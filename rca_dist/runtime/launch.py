@@ -18,6 +18,8 @@ from rca_dist.errors import EXIT_FAILED, EXIT_USER, UserError
 from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_file, missing_processes
 
 TRAIN_SCRIPT = Path(__file__).resolve().parents[1] / "train.py"
+# What a process takes before it holds any model, mostly torch itself.
+LEAST_PROCESS_BYTES = int(0.6 * 2**30)
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,24 @@ def _misfit(settings: LauncherSettings, request: Request) -> str | None:
         noun = "GPU" if here == 1 else "GPUs"
         return f"{local} processes on this machine but {here} {noun}: use --num_processes {here}, or hide them for a CPU run " \
                "with CUDA_VISIBLE_DEVICES=''"  # fmt: skip
+    free = None if here else available_memory_bytes()
+    if free is not None and local > 1 and local * LEAST_PROCESS_BYTES > free:
+        most = max(1, free // LEAST_PROCESS_BYTES) * settings.machines
+        return f"{local} processes on this machine need at least {local * LEAST_PROCESS_BYTES / 2**30:.1f} GiB of memory but " \
+               f"{free / 2**30:.1f} GiB are available: use --num_processes {most} or fewer"  # fmt: skip
     return None
 
 
 def in_words(settings: LauncherSettings, request: Request) -> str:
-    """How many processes start, and whether GPUs of this machine stay idle that nobody chose to leave idle."""
+    """How many processes start, whether GPUs stay idle that nobody chose to leave idle, and whether processes share cores."""
     local, here = settings.world_size // settings.machines, 0 if settings.hides_gpus else gpus()
-    words = f"{settings.world_size} process{'es' if settings.world_size > 1 else ''}, back end {settings.backend}"
+    words = f"{settings.world_size} process{'es' if settings.world_size > 1 else ''}"
+    if settings.backend != "no":
+        words += f", back end {settings.backend}"
     if here > local and not request.num_processes:
         return f"{words}; {here} GPUs are here, --num_processes {here * settings.machines} uses all"
+    if not here and local > cores():
+        return f"{words}; note: {local} processes share {cores()} CPU core{'s' if cores() > 1 else ''} here"
     return words
 
 
@@ -165,6 +176,21 @@ def gpus() -> int:
 def cores() -> int:
     """CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_memory_bytes() -> int | None:
+    """Free memory of this machine (of its cgroup, if less), found without torch; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (
+            int((Path("/sys/fs/cgroup") / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current")
+        )
+        free = min(free, max(0, limit - used))
+    return free
 
 
 def _supervise(command: list[str], environment: dict[str, str], folder: Path) -> int:
