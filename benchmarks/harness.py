@@ -60,9 +60,9 @@ class Material:
         seed: int,
     ) -> "Trainer":
         """Our model and trainer as `rca_dist/train.py` builds them, with TRL's hyperparameters; each step's loss is logged."""
+        from rca_dist.builders import build_trainer
         from rca_dist.config import Config
         from rca_dist.model.head import prepare_head
-        from rca_dist.builders import build_trainer
 
         train = {
             "batching": batching, "max_steps": max_steps, "global_batch_size": global_batch_size, "log_steps": 1,
