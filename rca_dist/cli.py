@@ -67,14 +67,10 @@ def train(argv: list[str]) -> int:
     if command.help:
         print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
         return 0
-    if command.print_config:
-        command_line.say(command)
-        print(command.config.to_yaml(), end="")
-        return 0
-    from rca_dist import wiring
-    from rca_dist.report.summary import print_outcome
     from rca_dist.runtime import launch
 
+    if command.print_config and not command.needs_world_size:
+        return _print_config(command)
     config, talks = command.config, not request.machine_rank
     settings = launch.check(
         request, precision=config.train.precision, max_grad_norm=config.train.max_grad_norm,
@@ -85,8 +81,13 @@ def train(argv: list[str]) -> int:
     if command.needs_world_size:
         command = command_line.parse(arguments, world_size=settings.world_size)
         config = command.config
+    if command.print_config:
+        return _print_config(command)
     if talks:
         command_line.say(command)
+    from rca_dist import wiring
+    from rca_dist.report.summary import print_outcome
+
     prepared = wiring.preflight(config)
     if not command.dry_run and prepared.is_done(config):
         if talks:
@@ -102,6 +103,12 @@ def train(argv: list[str]) -> int:
         )
     del prepared
     return launch.launch(launch.TRAIN_SCRIPT, arguments, request=request, settings=settings)
+
+
+def _print_config(command: command_line.Command) -> int:
+    command_line.say(command)
+    print(command.config.to_yaml(), end="")
+    return 0
 
 
 def _launcher_arguments(argv: list[str]) -> "tuple[list[str], Request]":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A backward pass computes twice what its forward pass does.
 FORWARDS_PER_STEP = 3.0
 # Enough tickets to see how much scores differ from ticket to ticket.
-SAMPLE, MOST_TRAINING = 100, 20_000
+SAMPLE, MOST_TRAINING = 100, 5_000
 # Below it results.json gives no interval (evaluation.bootstrap).
 MIN_GROUPS = 20
 TEXT_METRICS = ("exact_match", "token_f1", "rouge_l", "chrf")

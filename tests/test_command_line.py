@@ -214,3 +214,12 @@ def test_epochs_default_gives_small_files_enough_steps():
     assert [Config().default_epochs(n) for n in (16, 160, 1481, 100_000)] == [50, 45, 5, 5]
     assert parse(["model.name_or_path=org/model"]).config.default_epochs(10) == 3
     assert parse(["train.epochs=0.5"]).config.default_epochs(10) == 0.5
+
+
+def test_the_printed_config_knows_how_many_processes_there_will_be(capsys):
+    from rca_dist import cli
+
+    assert cli.train(["--num_processes", "2", "--per_device_train_batch_size", "3", "--print_config"]) == 0
+    printed = capsys.readouterr()
+    assert yaml.safe_load(printed.out)["train"]["global_batch_size"] == 6
+    assert "x 2 processes is train.global_batch_size=6" in printed.err
