@@ -72,7 +72,8 @@ def _recompute_if_needed(config: Config, adapter: "HFModelAdapter", distributed:
     try:
         adapter.checkpoint_activations()
     except UserError:
-        log.warning("warning: %s, and %s cannot recompute activations", reason, adapter.name)
+        if distributed.is_main:
+            log.warning("warning: %s, and %s cannot recompute activations", reason, adapter.name)
         return
     if distributed.is_main:
         log.info("gradient checkpointing is on: %s (train.gradient_checkpointing=false switches it off)", reason)

@@ -1,6 +1,7 @@
 """Around every entry point: command line, log, one message per error, exit codes."""
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -69,8 +70,10 @@ def leave(code: int) -> NoReturn:
     if "torch" not in sys.modules:
         sys.exit(code)
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever read it may be gone, as after `| head`.
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)
 
 

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rca_dist.config import Config
+from rca_dist.errors import UserError
 from rca_dist.tokens.chat import chat_format, default_chat_format, is_instruct
 from rca_dist.tokens.prompt import MARKER, PromptFormat
 from rca_dist.tokens.prompt_texts import PLAIN, SYSTEM, instruct_name, main_language
@@ -16,10 +17,24 @@ log = logging.getLogger(__name__)
 
 
 def settle_template(config: Config, table: "TicketTable") -> None:
-    """Write the default template into `config` where no chat template can take its place. Needs no tokenizer."""
+    """Write the default template into `config` where no chat template can take its place. Needs no tokenizer.
+
+    Raises: UserError when a system text is given that would go nowhere.
+    """
     prompt, name = config.prompt, config.model.name_or_path
-    if prompt.template is None and (prompt.style == "plain" or (prompt.style == "auto" and not instruct_name(name))):
+    if prompt.style == "chat" or (prompt.style == "auto" and instruct_name(name)):
+        return
+    _no_system(config)
+    if prompt.template is None:
         prompt.template = plain_template(config, table)
+
+
+def _no_system(config: Config) -> None:
+    if config.prompt.system not in ("auto", ""):
+        raise UserError(
+            f"prompt.system is given, but {config.model.name_or_path} gets plain prompts (prompt.style={config.prompt.style}), "
+            "which have no system turn: use --prompt.style=chat, or put the text into prompt.template"
+        )
 
 
 def plain_template(config: Config, table: "TicketTable") -> str:
@@ -36,6 +51,7 @@ def prompt_format(config: Config, table: "TicketTable", adapter: "HFModelAdapter
     """How tickets become prompts for this model. Raises: UserError for a chat template that cannot serve."""
     prompt, name = config.prompt, adapter.name
     if prompt.style == "plain" or (prompt.style == "auto" and not is_instruct(name, adapter.tokenizer)):
+        _no_system(config)
         return PromptFormat.from_template(plain_template(config, table))
     template = prompt.template or MARKER
     if prompt.system != "auto":

@@ -69,6 +69,7 @@ def test_leaving_without_torch_is_a_plain_exit():
 def test_windows_is_refused_in_one_sentence(monkeypatch, capsys):
     from rca_dist import entry
 
+    monkeypatch.setattr(entry, "set_up_log", lambda: None)
     monkeypatch.setattr(sys, "platform", "win32")
     assert entry.run("rca-dist", lambda argv: pytest.fail("it started")) == 2
     assert (
@@ -84,7 +85,20 @@ def test_a_loss_that_is_not_finite_is_a_sentence_and_no_traceback(monkeypatch, c
     def work(argv):
         raise FloatingPointError("the loss is nan at step 3")
 
+    monkeypatch.setattr(entry, "set_up_log", lambda: None)
     monkeypatch.setenv("RANK", rank)
     monkeypatch.delenv("RCA_EXIT_FILE", raising=False)
     assert entry.run("train.py", work, []) == 1
     assert capsys.readouterr().err == said
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code():
+    code = "import sys, torch; from rca_dist import entry; sys.stdin.read(); sys.stdout.write('last'); entry.leave(5)"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # What is written must still lie in the buffer when the process leaves.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True, env=buffered, **pipes)
+    process.stdout.close()
+    process.stdin.close()
+    errors = process.stderr.read()
+    assert (process.wait(timeout=120), errors) == (5, "")

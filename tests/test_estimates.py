@@ -42,6 +42,14 @@ def test_the_interval_is_the_textbook_one(table):
     assert estimates.expected_interval(parse(["eval.primary_metric=loss"]).config, table) is None
 
 
+def test_too_few_different_tickets_are_said_before_training(table):
+    from types import SimpleNamespace
+
+    few = SimpleNamespace(rows=lambda side: table.rows(side).head(3))
+    text = estimates.expected_interval(parse([]).config, few)
+    assert text.endswith(f"an interval needs at least {estimates.MIN_GROUPS}")
+
+
 def test_disk_and_time_grow_with_what_is_asked(run, adapter, distributed):
     sizes = [
         estimates.disk_bytes(parse([text]).config, adapter, distributed)

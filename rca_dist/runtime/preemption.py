@@ -36,7 +36,8 @@ class StopRequest:
     @property
     def reason(self) -> str:
         """Why this rank stops, as words after "stopped"."""
-        limit = time.monotonic() > self.ends_at and self.received is None
+        # Another rank's clock may have said so a moment earlier.
+        limit = time.monotonic() > self.ends_at - SAME_REQUEST and self.received is None
         return f"at the time limit of {self.max_minutes:g} min (train.max_minutes)" if limit else "on request"
 
     def __call__(self) -> bool:

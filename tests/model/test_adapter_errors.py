@@ -142,3 +142,40 @@ def test_buffers_that_belong_to_the_weights_are_saved(adapter, tmp_path):
     from safetensors.torch import load_file
 
     assert load_file(tmp_path / "model.safetensors")["model.extra"].tolist() == [3.0]
+
+
+def test_a_saved_model_stops_where_its_answers_were_trained_to_end(adapter, tmp_path):
+    adapter.ends_with(7)
+    adapter.save(tmp_path / "model")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert plain.generation_config.eos_token_id == [adapter.eos_id, 7]
+
+
+def test_a_saved_model_may_be_read_like_the_files_beside_it(adapter, tmp_path):
+    adapter.save(tmp_path / "model")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"], modes
+
+
+def test_code_from_the_hub_is_loaded_by_every_rank_at_its_revision(opt):
+    from rca_dist.model.loading import _without_weights
+
+    config = AutoModelForCausalLM.from_pretrained(opt).config
+    options = {"revision": "abc", "trust_remote_code": True, "config": config, "dtype": torch.float32}
+    assert _without_weights(opt, options) is not None
+    config.auto_map = {"AutoModelForCausalLM": "modeling.Model"}
+    assert _without_weights(opt, options) is None
+
+
+def test_an_adapter_folder_and_a_near_miss_are_named(tmp_path, monkeypatch):
+    from rca_dist.model import names
+
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").write_text("{}")
+    (tmp_path / "tiny-Instruct").mkdir()
+    (tmp_path / "tiny-Instruct" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"is a LoRA adapter.*merge_and_unload"):
+        names.check(str(tmp_path / "lora"))
+    with pytest.raises(UserError, match=r"tiny-Instuct: no folder of that name; did you mean tiny-Instruct\?"):
+        names.check("tiny-Instuct")

@@ -321,7 +321,7 @@ def test_a_time_limit_is_a_request_to_stop():
     from rca_dist.runtime.preemption import StopRequest
 
     assert not StopRequest()()
-    assert not StopRequest(60.0)()
+    assert (StopRequest(60.0)(), StopRequest(60.0).reason) == (False, "on request")
     spent = StopRequest(1e-9)
     deadline = spent.ends_at + 1
     import time
@@ -329,3 +329,6 @@ def test_a_time_limit_is_a_request_to_stop():
     while not spent() and time.monotonic() < deadline:
         pass
     assert spent()
+    assert spent.reason == "at the time limit of 1e-09 min (train.max_minutes)"
+    spent.received = "SIGTERM"
+    assert spent.reason == "on request"

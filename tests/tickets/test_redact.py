@@ -12,6 +12,8 @@ def redact(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("pw: hunter5! on srv-01", "pw: <SECRET> on srv-01"),
+        ("the new password is: Welcome1 now", "the new password is: <SECRET> now"),
         ("mail john.doe+x@mail.example.com.", "mail <EMAIL>."),
         ("\u00e9crire \u00e0 Zo\u00e9.M@exemple.fr", "\u00e9crire \u00e0 <EMAIL>"),
         ("clone https://bob:s3cr@git.example/x.git now", "clone <URL> now"),
@@ -68,6 +70,11 @@ def test_personal_data_and_secrets_are_replaced(text: str, expected: str) -> Non
 )
 def test_signal_stays(text: str) -> None:
     assert redact(text) == text
+
+
+def test_a_short_mark_is_no_secret_by_itself() -> None:
+    for text in ("pw reset asked for", "the pw is wrong again", "spw: valve12 open", "password is: wrong"):
+        assert redact(text) == text
 
 
 def test_one_value_has_one_placeholder_across_prompt_and_answer() -> None:
