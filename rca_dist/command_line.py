@@ -191,10 +191,10 @@ def _from_text(field: Any, raw: str) -> Any:
     if type(None) in kinds and raw.lower() in ("none", "null", ""):
         return None
     if list in kinds or tuple in kinds:
-        if raw == field.default:
-            # A word that stands for a list.
+        if raw == field.default or (field.default == "builtin:tickets" and not raw.startswith("[")):
+            # A word that stands for a list, or a path, in which a comma may stand.
             return raw
-        if raw.startswith("["):
+        if raw.startswith("[") or (dict in kinds and raw.startswith("{")):
             import yaml
 
             try:

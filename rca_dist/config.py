@@ -9,6 +9,7 @@ are left out of `computed_hash`, which names run directories.
 import hashlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,21 +31,39 @@ class Columns(Section):
 
     id: str | None = Field(None, description="column with the ticket number")
     prompt: list[str] | None = Field(None, description="columns joined to the ticket text, e.g. [title, description]")
-    answer: str | None = Field(None, description="column with the resolution or root cause to learn")
+    answer: list[str] | None = Field(None, description="column with the resolution or root cause to learn; several are joined")
     created_at: str | None = Field(None, description="column with the opening date")
-    split: str | None = Field(None, description="column that names each ticket's side, for split.kind=file")
-    slices: list[str] | None = Field(None, description="columns kept to break scores down by")
+    updated_at: str | None = Field(None, description="column with the last change; of a repeated id the newest row is kept")
+    resolved_at: str | None = Field(None, description="column with the date of the solution; later journal entries are cut off")
+    status: str | None = Field(None, description="column with the state; open and cancelled tickets are left out by it")
+    group: list[str] | None = Field(None, description="tickets that share a value here, such as a problem id, stay on one side")
+    slices: list[str] | None = Field(None, description="columns kept to break scores down by; category, priority... when unset")
+    split: str | None = Field(None, description="column that names each ticket's side (or fold), for split.kind=file")
+    parent: str | None = Field(None, description="one row per post: column with the id of the post that is answered")
+    role: str | None = Field(None, description="one row per post: column that says question or answer")
+    accepted: str | None = Field(None, description="one row per post: column that marks the accepted answer, or holds its id")
 
 
 class Data(Section):
-    path: str = Field(
-        "builtin:tickets", description="ticket export (CSV, TSV, JSON, JSONL, Parquet; .gz too), or builtin:tickets"
+    path: str | list[str] = Field(
+        "builtin:tickets",
+        description="ticket export (CSV, TSV, JSON, JSONL, Parquet, Arrow, XLSX; .gz too), a folder or glob of them, a list, a "
+        "folder of datasets.save_to_disk, hf:owner/name, or builtin:tickets",
     )
     columns: Columns = Field(default_factory=Columns)  # type: ignore[arg-type]
     encoding: str | None = Field(None, description="text encoding; found from the bytes when unset")
     delimiter: str | None = Field(None, description="field separator of a text file; found when unset")
+    sheet: str | None = Field(None, description="sheet of an XLSX file; the first one with tickets when unset")
     redact: bool = Field(True, description="replace personal data and secrets by placeholders before anything else")
+    names: list[str] | dict[str, str] = Field(
+        [],
+        description="languages in which people's names are looked for by a model, e.g. [en, fr], or language: spaCy model; "
+        "needs the extra [pii]",
+    )
+    own_domains: list[str] = Field([], description="domains of your own, e.g. [contoso.com], whose hosts are all replaced")
     lenient: bool = Field(False, description="leave broken rows out (counted) instead of stopping")
+    repair_mojibake: bool = Field(False, description="repair text like 'ProblÃ¨me', decoded wrongly before the export")
+    keep_open: bool = Field(False, description="keep tickets whose state says that they are still open")
     min_answer_words: int = Field(2, ge=1, description="shorter answers are left out")
     builtin_tickets: int = Field(2000, ge=20, description="rows that builtin:tickets generates")
     builtin_seed: int = Field(0, ge=0, description="seed of builtin:tickets")
@@ -69,8 +88,10 @@ class Prompt(Section):
 class Split(Section):
     kind: Literal["group", "time", "random", "file"] = Field(
         "group",
-        description="group keeps near-duplicates on one side; time trains on the past; file reads data.columns.split",
+        description="group keeps near-duplicates on one side; time trains on the past; file takes split.file, "
+        "data.columns.split, or files named train, validation and test",
     )
+    file: str | None = Field(None, description="a saved split (a run's split.parquet, or CSV with id and split), for kind=file")
     similarity: float = Field(0.7, gt=0.0, le=1.0, description="word 3-gram Jaccard from which two tickets are near-duplicates")
     test_size: Fraction = Field(0.1, description="share of tickets held out for the final score")
     validation_size: Fraction = Field(0.1, description="share of tickets held out for choices during training")
@@ -240,8 +261,10 @@ class Config(Section):
             out.train.learning_rate = full if builtin or not out.lora.r else 2e-4
         if out.lora.alpha is None and out.lora.r:
             out.lora.alpha = 2.0 * out.lora.r
-        if not out.data.path.startswith("builtin:"):
-            out.data.path = str(Path(out.data.path).expanduser().absolute())
+        path = out.data.path
+        out.data.path = [_absolute(part) for part in path] if isinstance(path, list) else _absolute(path)
+        if out.split.file:
+            out.split.file = str(Path(out.split.file).expanduser().absolute())
         return out
 
     def default_epochs(self, training_tickets: int) -> float:
@@ -286,9 +309,21 @@ def _computed(section: BaseModel) -> dict[str, Any]:
         if inner != {} or not isinstance(value, BaseModel):
             out[name] = inner
     # The path says where the tickets lie; their content enters the hash as a fingerprint.
-    if isinstance(section, Data) and not section.path.startswith("builtin:"):
+    if isinstance(section, Data) and section.path != "builtin:tickets":
         out.pop("path")
+    if isinstance(section, Split):
+        out.pop("file")
     return out
+
+
+def _absolute(path: str) -> str:
+    """A path from the root; names that are no path (builtin:..., hf:..., owner/name of a data set) as they are."""
+    if path.startswith(("builtin:", "hf:")):
+        return path
+    file = Path(path).expanduser()
+    if re.fullmatch(r"[\w-][\w.-]*/[\w-]+", path) and not file.exists() and not file.parent.exists():
+        return path
+    return str(file.absolute())
 
 
 def json_schema() -> str:

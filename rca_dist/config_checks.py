@@ -22,14 +22,16 @@ def _split(config: Config) -> Iterator[str]:
         yield f"split.fold={split.fold} must be below split.folds={split.folds}"
     if split.folds == 0 and split.fold:
         yield f"split.fold={split.fold} is set but split.folds is 0: set it, e.g. to 5"
-    if split.folds > 1 and split.kind in ("time", "file"):
-        yield f"split.folds={split.folds} with split.kind={split.kind}: folds are for group and random splits; leave one out"
-    if split.kind == "file" and data.columns.split is None:
-        yield "split.kind=file needs data.columns.split, the column that names each ticket's side"
-    if not data.path.strip():
+    if split.file and split.kind != "file":
+        yield f"split.file={split.file} goes with split.kind=file, not with {split.kind}"
+    if split.file and data.columns.split:
+        yield "split.file and data.columns.split both name the sides: leave one out"
+    paths = data.path if isinstance(data.path, list) else [data.path]
+    if not paths or not all(path.strip() for path in paths):
         yield "data.path must not be empty"
-    if data.path.startswith("builtin:") and data.path != "builtin:tickets":
-        yield f"data.path={data.path}: the only built-in tickets are builtin:tickets"
+    for path in paths:
+        if path.startswith("builtin:") and (path != "builtin:tickets" or len(paths) > 1):
+            yield f"data.path={path}: the only built-in tickets are builtin:tickets, and they stand alone"
 
 
 def _model(config: Config) -> Iterator[str]:

@@ -85,7 +85,8 @@ class Session:
         if form is not None:
             self.run.save(prompt=dataclasses.asdict(form))
         cut = [dataset.truncations for dataset in datasets.values()]
-        facts = prepared.tickets.facts | {"truncated": {kind: sum(c[kind] for c in cut) for kind in ("prompts", "answers")}}
+        facts = {key: value for key, value in prepared.tickets.facts.items() if key != "raw_samples"}
+        facts |= {"truncated": {kind: sum(c[kind] for c in cut) for kind in ("prompts", "answers")}}
         write_json(self.run.path / "data.json", facts)
         with aside(self.run.path / "split.parquet") as path:
             prepared.tickets.frame[["id", "split", "fold", "group"]].to_parquet(path, index=False)

@@ -4,6 +4,7 @@
 here and in `builders`; the rooms take plain arguments.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,16 @@ def preflight(config: Config) -> Prepared:
     config.train.epochs = config.default_epochs(len(table.rows("train")))
     settle_template(config, table)
     digest = config.computed_hash(table.fingerprint)
-    path = output or Path("runs") / default_name(config.data.path, config.model.name_or_path, digest)
+    path = output or Path("runs") / default_name(data_name(config.data.path), config.model.name_or_path, digest)
     run = RunDirectory(path.absolute())
     run.check(digest, overwrite=config.run.overwrite)
     return Prepared(table, run, digest, cache)
+
+
+def data_name(path: str | list[str]) -> str:
+    """The name that a run gets from its data: of the file, or of the first of several."""
+    first = path[0] if isinstance(path, list) else path
+    return re.sub(r"[*?\[].*", "", first.removeprefix("hf:")).rstrip("/") or "tickets"
 
 
 def cache_folder(config: Config) -> Path:
@@ -65,8 +72,8 @@ def cache_folder(config: Config) -> Path:
     return parent / ".cache"
 
 
-def prepare_tickets(config: Config, cache: Path) -> "TicketTable":
-    """The clean, redacted, split table of `data.path`."""
+def prepare_tickets(config: Config, cache: Path, *, for_training: bool = True) -> "TicketTable":
+    """The clean, redacted, split table of `data.path`; not `for_training`, any number of tickets will do."""
     data, split = config.data, config.split
     path = data.path
     if path == "builtin:tickets":
@@ -74,10 +81,12 @@ def prepare_tickets(config: Config, cache: Path) -> "TicketTable":
     return tickets.prepare(
         path,
         columns={role: column for role, column in data.columns.model_dump().items() if column is not None},
-        encoding=data.encoding, delimiter=data.delimiter, redact=data.redact, lenient=data.lenient,
-        min_answer_words=data.min_answer_words, kind=split.kind, similarity=split.similarity,
-        test_size=split.test_size, validation_size=split.validation_size, seed=split.seed,
-        folds=split.folds, fold=split.fold, group_columns=split.group_columns, cache_dir=cache,
+        encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet, redact=data.redact, names=data.names,
+        own_domains=data.own_domains, lenient=data.lenient,
+        repair_mojibake=data.repair_mojibake, keep_open=data.keep_open, min_answer_words=data.min_answer_words,
+        kind=split.kind, similarity=split.similarity, test_size=split.test_size, validation_size=split.validation_size,
+        seed=split.seed, folds=split.folds, fold=split.fold, group_columns=split.group_columns, split_file=split.file,
+        cache_dir=cache, for_training=for_training,
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def test_cross_checks_are_told_beside_field_errors():
 
 @pytest.mark.parametrize(("argv", "part"), [
     (["split.folds=3", "split.fold=3"], "split.fold=3 must be below"),
-    (["split.kind=file"], "data.columns.split"),
+    (["split.file=x.csv"], "goes with split.kind=file"),
     (["model.name_or_path=builtin:huge"], "builtin:tiny, builtin:small, builtin:base"),
     (["data.path=builtin:cats"], "builtin:tickets"),
     (["train.learning_rate=nan"], "finite"),

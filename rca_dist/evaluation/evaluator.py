@@ -8,6 +8,7 @@ import hashlib
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from rca_dist.evaluation.text_metrics import score
 from rca_dist.model.adapter import HFModelAdapter
 from rca_dist.model.loss import ticket_nll
 from rca_dist.runtime.distributed import Distributed
+from rca_dist.tickets.redact import Redactor
 from rca_dist.tickets.table import TicketTable
 from rca_dist.tokens.batching import deal, shares
 from rca_dist.tokens.encode import RCADataset
@@ -93,6 +95,7 @@ class Evaluator:
         self.stop_requested = stop_requested
         self._nearest: Nearest | None = None
         self._answers: dict[tuple[str, str, int], Answers] = {}
+        self.recited: dict[tuple[str, str], Counter[str]] = {}
 
     def loss(self, split: str = "validation") -> dict[str, float]:
         """Exact loss (nats per supervised token), bits per byte and token accuracy of the model now. Collective."""
@@ -119,6 +122,9 @@ class Evaluator:
         )  # fmt: skip
         result["tickets_in_split"] = len(self.datasets[split])
         result["answer_limit"] = self.max_new_tokens
+        result["personal_data_in_answers"] = {
+            name: dict(self.recited.get((name, split), {})) for name in self.systems if name in LANGUAGE_MODELS
+        }
         result["at_limit"] = {
             name: self.answers(name, split, self.max_tickets).at_limit for name in self.systems if name in LANGUAGE_MODELS
         }
@@ -179,8 +185,25 @@ class Evaluator:
             raise ValueError("the system 'base' needs `base`, a context in which the model is as before fine-tuning")
         with self.base() if system == "base" and self.base else nullcontext():
             texts, at_limit = self._generate(split, indices)
+            texts = self._without_personal_data(system, split, texts)
             nll, tokens, correct = self._nll(split, indices)
         return Answers(texts, nll, tokens, correct, at_limit)
+
+    def _without_personal_data(self, system: str, split: str, texts: list[str]) -> list[str]:
+        """The texts with what looks like personal data or a secret replaced (redaction on) or only counted (off).
+
+        A fine-tuned model can recite what no pattern found in its training data. Everything downstream sees the result.
+        """
+        redactor = Redactor()
+        clean = [redactor.redact_ticket([text])[0] for text in texts]
+        found = self.recited.setdefault((system, split), Counter())
+        found |= redactor.counts
+        on = bool(self.tickets.facts.get("redaction", {}).get("on", True))
+        if found and self.distributed.is_main:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in found.most_common())
+            done = "replaced by placeholders" if on else "left there, as data.redact=false"
+            log.warning("warning: answers of %s on %s hold what looks like personal data (%s): %s", system, split, kinds, done)
+        return clean if on else texts
 
     def _scores(self, system: str, split: str, limit: int | None) -> SystemScores:
         indices = self._indices(split, limit)

@@ -28,7 +28,7 @@ def write_card(run_dir: Path) -> Path:
         f"- rows: {rows.get('in', '?')} read, {rows.get('kept', '?')} used",
         f"- split: {split.get('kind', '?')} ({sizes})",
         "- personal data and secrets replaced before training: " + (
-            "yes, by patterns; people's names are not found" if data.get("redaction", {}).get("on", True)
+            f"yes, by patterns; people's names {_names(data)}" if data.get("redaction", {}).get("on", True)
             else "NO (data.redact=false): drafts may recite personal data"),
         "", "## Scores", "",
     ]  # fmt: skip
@@ -51,3 +51,8 @@ def _moved(run: dict[str, Any]) -> list[str]:
         f"This is a LoRA adapter; its config names the base model by place. Moved elsewhere, load the base model ({base}) "
         "with `AutoModelForCausalLM.from_pretrained` and put the adapter on it: `PeftModel.from_pretrained(base, FOLDER)`.",
     ]
+
+
+def _names(data: dict[str, Any]) -> str:
+    languages = data.get("redaction", {}).get("names") or []
+    return f"by a model for {', '.join(languages)}" if languages else "only beside a title, a role or a closing"

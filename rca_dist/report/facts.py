@@ -10,7 +10,7 @@ from rca_dist.report.tables import DASH, MINUS, number
 _MAX_ITEMS = 12
 _KNOWN = {
     *("rows", "split", "duplicates", "redactions", "redaction", "cleaned", "languages", "truncated", "columns"),
-    "warnings",
+    *("warnings", "raw_samples"),
 }
 
 

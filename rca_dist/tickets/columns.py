@@ -1,38 +1,64 @@
 """Which column is what: automatic mapping by name and content, overridden by `data.columns.*`."""
 
-import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from rca_dist.errors import UserError
-from rca_dist.tickets import column_names as names
-from rca_dist.tickets.answer_column import choose_answer, is_oracle
-from rca_dist.tickets.dates import parse_dates
+from rca_dist.tickets.dates import date_share, shared_order
+from rca_dist.tickets.mapping import column_names as names
+from rca_dist.tickets.mapping import slice_names
+from rca_dist.tickets.mapping.answer_column import choose_answer, named_answer_warnings
+from rca_dist.tickets.mapping.answer_names import NEVER_PROMPT, is_journal, is_oracle
+from rca_dist.tickets.mapping.chosen_columns import ROLES, Columns, find_column, list_columns, named_columns
+from rca_dist.tickets.mapping.column_kinds import TEXT, YES_NO, kind_of, sample_of
+from rca_dist.tickets.mapping.join_answers import answer_labels, join_answers
+from rca_dist.tickets.mapping.prompt_columns import choose_prompt, ranked_columns, spare_columns
+from rca_dist.tickets.mapping.samples import samples
 from rca_dist.tickets.words import is_missing
 
-ROLES = ("id", "prompt", "answer", "created_at", "group", "slices", "split")
-_NOT_YET = ("parent", "role", "accepted")
-Columns = dict[str, list[str]]
+__all__ = ["ROLES", "ColumnMap", "answer_labels", "find_column", "join_answers", "list_columns", "map_columns", "samples"]
+_MOST_SLICES, _FEWEST_VALUES, _MOST_VALUES = 6, 2, 50
+_MOST_STATES = 50
+_LEAST_DATES = 0.5
 
 
 @dataclass
 class ColumnMap:
-    """Columns by role, and plain sentences on what was decided."""
+    """Columns by role, and plain sentences on what was decided.
+
+    `answers` are joined when there are several (see `join_answers`). `spare` columns give the text of rows whose prompt
+    columns are empty. `journal` are the columns of the file whose name is a journal's. `outcome` are columns such as a close
+    code, which say that a ticket was cancelled or a duplicate. `date_order` is 'day first' or 'month first' where the file's
+    date columns together settle what one leaves open.
+    """
 
     prompt: list[str]
-    answer: str
+    answers: list[str]
+    spare: list[str] = field(default_factory=list)
     id: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+    resolved_at: str | None = None
+    status: str | None = None
     split: str | None = None
+    outcome: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     slices: list[str] = field(default_factory=list)
+    slices_auto: bool = False
+    journal: set[str] = field(default_factory=set)
+    date_order: str | None = None
     oracle_nll: str | None = None
     oracle_answer: str | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def answer(self) -> str:
+        """The first answer column."""
+        return self.answers[0]
 
 
 def map_columns(
@@ -42,119 +68,108 @@ def map_columns(
 
     Raises UserError for an unknown name, for no prompt or answer column, and when two columns could be the answer.
     """
-    named = _named(table, chosen or {})
-    notes: list[str] = []
-    prompt_named = named.get("prompt", [])
-    answer = _one(named, "answer") or choose_answer(table, prompt_named, notes)
-    if answer in prompt_named:
-        raise UserError(f"column {answer!r} is both prompt and answer; the model would only copy it. Name another one.")
-    mapped = ColumnMap(prompt_named or _choose_prompt(table, answer), answer, notes=notes)
+    named = named_columns(table, chosen or {})
+    mapped = ColumnMap(named.get("prompt", []), named.get("answer", []))
+    if mapped.answers:
+        mapped.warnings += named_answer_warnings(table, mapped.answers)
+    else:
+        mapped.answers = [choose_answer(table, mapped.prompt, mapped.notes)]
+    if both := [column for column in mapped.answers if column in mapped.prompt]:
+        raise UserError(f"column {both[0]!r} is both prompt and answer; the model would only copy it. Name another one.")
     mapped.warnings += [
         f"prompt column {column!r} is a journal or closing field: it may hold the answer, written after the fix."
-        for column in prompt_named
-        if not names.NEVER_PROMPT.isdisjoint(names.name_forms(column))
+        for column in mapped.prompt
+        if not NEVER_PROMPT.isdisjoint(names.name_forms(column))
     ]
-    mapped.id = _one(named, "id") or _choose_id(table, notes)
-    mapped.created_at = _one(named, "created_at") or _choose_dates(table, names.CREATED)
-    mapped.updated_at = _best(table, names.UPDATED)
-    mapped.split = _one(named, "split") or (_best(table, names.SPLIT) if split_needed else None)
-    wanted_groups = [
-        *named.get("group", []),
-        *(find_column(table, column, "split.group_columns") for column in group_columns),
-    ]
-    mapped.groups = list(dict.fromkeys(wanted_groups))
-    mapped.slices = named.get("slices", [])
+    if not mapped.prompt:
+        mapped.prompt = choose_prompt(table, mapped.answers, mapped.notes)
+        mapped.spare = spare_columns(table, [*mapped.prompt, *mapped.answers])
+    mapped.journal = {column for column in table if is_journal(column)}
+    mapped.id = _one(named, "id") or _choose_id(table, [*mapped.prompt, *mapped.answers], mapped.notes)
+    mapped.split = _one(named, "split") or (_first(ranked_columns(table, names.SPLIT)) if split_needed else None)
+    _map_dates(table, mapped, named)
+    _map_course(table, mapped, named)
+    mapped.groups = list(
+        dict.fromkeys(
+            [*named.get("group", []), *(find_column(table, column, "split.group_columns") for column in group_columns)]
+        )
+    )
+    _map_slices(table, mapped, named, (chosen or {}).get("slices") in ([], ()))
+    _note_related(table, mapped)
     _find_oracle(table, mapped)
     return mapped
 
 
-def find_column(table: Columns, wanted: str, flag: str) -> str:
-    """The column called `wanted`, also in another spelling of it. Raises UserError that lists the columns."""
-    if wanted in table:
-        return wanted
-    same = [column for column in table if names.normalise_name(column) == names.normalise_name(wanted)]
-    if len(same) == 1:
-        return same[0]
-    near = difflib.get_close_matches(wanted, list(table), n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UserError(f"{flag}={wanted}: the file has no such column.{hint} Its columns: {list_columns(table)}.")
+def _map_dates(table: Columns, mapped: ColumnMap, named: dict[str, list[str]]) -> None:
+    mapped.created_at = _one(named, "created_at") or _choose_dates(table, names.CREATED)
+    mapped.resolved_at = _one(named, "resolved_at") or _choose_dates(table, names.RESOLVED, [mapped.created_at])
+    # The last change decides which of two rows with one id is newer; the end of the ticket stands in for it.
+    mapped.updated_at = (
+        _one(named, "updated_at") or _choose_dates(table, names.UPDATED, [mapped.created_at]) or mapped.resolved_at
+    )
+    dated = list(dict.fromkeys(column for column in (mapped.created_at, mapped.resolved_at, mapped.updated_at) if column))
+    mapped.date_order = shared_order([table[column] for column in dated]) if len(dated) > 1 else None
 
 
-def list_columns(table: Columns, most: int = 40) -> str:
-    """Column names for a message."""
-    shown = [repr(column[:60]) for column in list(table)[:most]]
-    return ", ".join(shown) + (f" and {len(table) - most} more" if len(table) > most else "")
+def _map_course(table: Columns, mapped: ColumnMap, named: dict[str, list[str]]) -> None:
+    taken = [*mapped.prompt, *mapped.answers]
+    states = [column for column in ranked_columns(table, slice_names.STATUS, taken) if _has_few_values(table[column])]
+    mapped.status = _one(named, "status") or _first(states)
+    mapped.outcome = [
+        column
+        for column in ranked_columns(table, slice_names.OUTCOME, [*taken, *([mapped.status] if mapped.status else [])])
+        if kind_of(table[column]).name != TEXT
+    ]
 
 
-def _named(table: Columns, chosen: dict[str, Any]) -> dict[str, list[str]]:
-    named: dict[str, list[str]] = {}
-    for role, value in chosen.items():
-        if value is None or value == "" or value == []:
-            continue
-        if role in _NOT_YET:
-            raise UserError(
-                f"data.columns.{role}: exports with one row per post cannot be paired yet; export one row per ticket."
+def _map_slices(table: Columns, mapped: ColumnMap, named: dict[str, list[str]], none_wanted: bool) -> None:
+    if "slices" in named or none_wanted:
+        mapped.slices = named.get("slices", [])
+        return
+    mapped.slices_auto = True
+    taken = {*mapped.prompt, *mapped.answers, mapped.id, mapped.split}
+    for ranked in slice_names.SLICES.values():
+        fitting = [column for column in ranked_columns(table, ranked, [c for c in taken if c]) if _is_slice(table[column])]
+        if fitting and len(mapped.slices) < _MOST_SLICES:
+            mapped.slices.append(fitting[0])
+            taken.add(fitting[0])
+
+
+def _is_slice(cells: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in cells if not is_missing(cell)]
+    return len(filled) * 2 >= len(cells) and _FEWEST_VALUES <= len(set(filled)) <= _MOST_VALUES
+
+
+def _has_few_values(cells: Sequence[str]) -> bool:
+    kind = kind_of(cells)
+    return kind.name != TEXT and kind.distinct <= _MOST_STATES
+
+
+def _note_related(table: Columns, mapped: ColumnMap) -> None:
+    if mapped.groups:
+        return
+    for column in ranked_columns(table, slice_names.RELATED, [*mapped.prompt, *mapped.answers, mapped.id or ""]):
+        shared = [
+            count for count in Counter(cell.strip() for cell in table[column] if not is_missing(cell)).values() if count > 1
+        ]
+        if shared and kind_of(table[column]).name not in (TEXT, YES_NO):
+            mapped.notes.append(
+                f"{sum(shared)} tickets share a {column!r} with another one; to keep these on one side of the split, set "
+                f"--split.group_columns={[column]!r}."
             )
-        if role not in ROLES:
-            near = difflib.get_close_matches(role, ROLES, n=1)
-            raise UserError(
-                f"data.columns.{role}: no such role"
-                + (f"; did you mean {near[0]}?" if near else "")
-                + f" Roles: {', '.join(ROLES)}."
-            )
-        parts = _parts(table, value)
-        named[role] = [find_column(table, part, f"data.columns.{role}") for part in parts]
-        if role not in ("prompt", "group", "slices") and len(parts) != 1:
-            raise UserError(f"data.columns.{role}: takes one column, got {len(parts)}: {', '.join(parts)}.")
-    return named
-
-
-def _parts(table: Columns, value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value] if value in table else [part.strip() for part in value.split(",") if part.strip()]
-    return [str(part) for part in value]
+            return
 
 
 def _one(named: dict[str, list[str]], role: str) -> str | None:
     return named[role][0] if role in named else None
 
 
-def _best(table: Columns, ranked: Sequence[str], skip: Sequence[str] = ()) -> str | None:
-    """The first column (in rank, then file order) whose name is in `ranked` and that is not empty throughout."""
-    return next(iter(_all(table, ranked, skip)), None)
+def _first(columns: Sequence[str]) -> str | None:
+    return columns[0] if columns else None
 
 
-def _all(table: Columns, ranked: Sequence[str], skip: Sequence[str] = ()) -> list[str]:
-    rank = {name: place for place, name in enumerate(ranked)}
-    found = []
-    for place, column in enumerate(table):
-        places = [rank[form] for form in names.name_forms(column) if form in rank]
-        if places and column not in skip and not is_oracle(column) and not all(map(is_missing, table[column])):
-            found.append((min(places), place, column))
-    return [column for _, _, column in sorted(found)]
-
-
-def _choose_prompt(table: Columns, answer: str) -> list[str]:
-    title = _best(table, names.TITLE, [answer])
-    description = _best(table, names.DESCRIPTION, [answer, *([title] if title else [])])
-    if title is None and description and not names.LONG_DESCRIPTION.isdisjoint(names.name_forms(description)):
-        title = _best(table, ("description",), [answer, description])  # Remedy: 'Description' is the short one
-    if title is None and description and names.GLPI_CONTENT in names.name_forms(description):
-        title = _best(table, (names.GLPI_TITLE,), [answer, description])
-    if title is None:
-        title = _best(table, (names.SUMMARY,), [answer, *([description] if description else [])])  # Jira
-    prompt = [column for column in (title, description) if column]
-    if not prompt:
-        raise UserError(
-            "no column looks like the ticket's text (title, summary, description, subject...). Name one or several "
-            "with "
-            f"--data.columns.prompt=NAME[,NAME]. Columns: {list_columns(table)}."
-        )
-    return prompt
-
-
-def _choose_id(table: Columns, notes: list[str]) -> str | None:
-    for column in _all(table, names.ID):
+def _choose_id(table: Columns, taken: Sequence[str], notes: list[str]) -> str | None:
+    for column in ranked_columns(table, names.ID, taken):
         cells = [cell for cell in table[column] if cell.strip()]
         if len(cells) * 2 >= len(table[column]) and len(set(cells)) * 2 >= len(cells) and median(map(len, cells)) <= 64:
             return column
@@ -163,12 +178,11 @@ def _choose_id(table: Columns, notes: list[str]) -> str | None:
     return None
 
 
-def _choose_dates(table: Columns, ranked: Sequence[str]) -> str | None:
-    for column in _all(table, ranked):
-        sample = [cell for cell in table[column] if not is_missing(cell)][:2000]
-        dates = parse_dates(sample)
+def _choose_dates(table: Columns, ranked: Sequence[str], skip: Sequence[str | None] = ()) -> str | None:
+    for column in ranked_columns(table, ranked, [column for column in skip if column]):
+        sample = sample_of({cell for cell in table[column] if not is_missing(cell)})
         # An ambiguous column is still the right one: its message comes where dates are needed.
-        if dates.unreadable * 2 <= len(sample) or dates.order == "ambiguous":
+        if date_share(sample) >= _LEAST_DATES:
             return column
     return None
 

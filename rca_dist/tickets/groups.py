@@ -1,27 +1,30 @@
-"""Near-duplicate groups: MinHash over word 3-grams finds candidate pairs, exact Jaccard decides, union-find joins."""
+"""Near-duplicate groups: MinHash over word 3-grams finds candidate pairs, exact Jaccard decides."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import sqrt
 
 import numpy as np
 
-from rca_dist.tickets.words import words
+from rca_dist.tickets.splitting.shingles import NUM_PERM, Array, Shingled, shingle
+from rca_dist.tickets.splitting.shingles import bands_for as bands_for
+from rca_dist.tickets.words import is_missing
 
-NUM_PERM = 128
-SHINGLE = 3
-_RECALL = 0.99
-_MOST_PAIRS = 20_000
-_NEIGHBOURS = 24
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+_LARGE = 200
+_ALL_PAIRS_UP_TO = 6_000
+_FEWEST_NEIGHBOURS = 24
+_PAIRS_IN_ALL = 100_000_000
+_PIVOTS = 8
+_SORTED_BY = 12
+_PAIRS_AT_ONCE = 1 << 17
+_ENTRIES_AT_ONCE = 1 << 22
 
 
 @dataclass
 class Groups:
     """`labels[i]` is the group of ticket i, numbered by each group's smallest ticket id; `capped_buckets` counts
-    candidate buckets too large to compare pair by pair (their tickets were compared with their nearest in the
-    bucket)."""
+    candidate buckets too large to compare pair by pair (their tickets were compared with their nearest in the bucket
+    and with some of it)."""
 
     labels: list[int]
     capped_buckets: int
@@ -34,162 +37,158 @@ class Groups:
 def near_duplicate_groups(
     ids: Sequence[str], texts: Iterable[Sequence[str]], similarity: float = 0.7, keys: Iterable[Sequence[str]] = ()
 ) -> Groups:
-    """Group tickets that are alike in any of `texts` (each one text a ticket) or share a non-empty value of `keys`.
+    """Group tickets that are alike in any of `texts` (each one text a ticket) or share a value of `keys`.
 
-    Alike: Jaccard similarity of the sets of word 3-grams at or above `similarity`. The groups do not depend on row
-    order.
+    Alike: Jaccard similarity of the sets of word 3-grams at or above `similarity`. Empty keys and missing-value words (N/A,
+    none...) join nothing. The groups do not depend on row order.
     """
-    union = _Union(len(ids))
+    labels = np.arange(len(ids))
     capped = 0
     for column in texts:
-        by_words: dict[tuple[str, ...], list[int]] = {}
-        for row, text in enumerate(column):
-            if found := tuple(words(text)):
-                by_words.setdefault(found, []).append(row)
-        for rows in by_words.values():
-            union.join_all(rows)
-        # In one fixed order, so that the cap below does not depend on row order.
-        unique = sorted(by_words)
-        capped += _join_alike(unique, [by_words[key][0] for key in unique], similarity, union)
+        found = shingle(column, similarity)
+        filled = np.flatnonzero(found.row_of >= 0)
+        labels = _joined(labels, filled, found.first[found.row_of[filled]])
+        labels, large = _join_alike(found, similarity, labels)
+        capped += large
+        del found
     for column in keys:
-        by_value: dict[str, list[int]] = {}
-        for row, value in enumerate(column):
-            if value.strip():
-                by_value.setdefault(value.strip(), []).append(row)
-        for rows in by_value.values():
-            union.join_all(rows)
-    return Groups(_labels(ids, union), capped)
+        first: dict[str, int] = {}
+        pairs = [
+            (row, first.setdefault(value.strip(), row))
+            for row, value in enumerate(column)
+            if value.strip() and not is_missing(value)
+        ]
+        rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        labels = _joined(labels, rows[:, 0], rows[:, 1])
+    return Groups(_numbered(ids, labels), capped)
 
 
-class _Union:
-    def __init__(self, size: int) -> None:
-        self.parent = list(range(size))
+def _joined(labels: Array, one: Array, other: Array) -> Array:
+    """Labels after joining the groups of each pair of rows."""
+    if not len(one):
+        return labels
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def find(self, item: int) -> int:
-        root = item
-        while self.parent[root] != root:
-            root = self.parent[root]
-        while self.parent[item] != root:
-            self.parent[item], item = root, self.parent[item]
-        return root
-
-    def join(self, one: int, other: int) -> None:
-        self.parent[self.find(other)] = self.find(one)
-
-    def join_all(self, rows: Sequence[int]) -> None:
-        for row in rows[1:]:
-            self.join(rows[0], row)
+    # Only the groups that meet are looked at: this runs often, and mostly joins few of very many.
+    met, places = np.unique(np.concatenate([labels[one], labels[other]]), return_inverse=True)
+    edges = (places[: len(one)], places[len(one) :])
+    graph = coo_array((np.ones(len(one), dtype=np.int8), edges), shape=(len(met), len(met)))
+    _, component = connected_components(graph, directed=False)
+    renamed = np.arange(len(labels))
+    renamed[met] = met[np.unique(component, return_index=True)[1]][component]
+    return renamed[labels]
 
 
-def _labels(ids: Sequence[str], union: _Union) -> list[int]:
+def _numbered(ids: Sequence[str], labels: Array) -> list[int]:
     smallest: dict[int, str] = {}
-    for row, identifier in enumerate(ids):
-        root = union.find(row)
-        smallest[root] = min(smallest.get(root, identifier), identifier)
-    number = {root: place for place, root in enumerate(sorted(smallest, key=lambda root: smallest[root]))}
-    return [number[union.find(row)] for row in range(len(ids))]
+    plain = labels.tolist()
+    for label, identifier in zip(plain, ids, strict=True):
+        smallest[label] = min(smallest.get(label, identifier), identifier)
+    number = {label: place for place, label in enumerate(sorted(smallest, key=lambda label: smallest[label]))}
+    return [number[label] for label in plain]
 
 
-def _shingles(texts: Sequence[tuple[str, ...]]) -> list[np.ndarray[Any, Any]]:
-    """Sorted distinct 64-bit hashes of each text's word 3-grams (of all its words where it has fewer)."""
-    vocabulary: dict[str, int] = {}
-    result = []
-    for text in texts:
-        for word in text:
-            if word not in vocabulary:
-                vocabulary[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-        hashed = np.array([vocabulary[word] for word in text], dtype=np.uint64)
-        size = min(SHINGLE, len(hashed))
-        total = np.zeros(len(hashed) - size + 1, dtype=np.uint64)
-        for place in range(size):
-            total ^= (hashed[place : len(hashed) - size + 1 + place] + np.uint64(place)) * _MIX[place]
-        total ^= total >> np.uint64(29)
-        result.append(np.unique(total))
-    return result
+def _join_alike(texts: Shingled, similarity: float, labels: Array) -> tuple[Array, int]:
+    """Labels after joining the rows of all texts that are alike, and how many buckets were capped."""
+    capped, count = 0, len(texts.first)
+    neighbours = min(_LARGE, max(_FEWEST_NEIGHBOURS, _PAIRS_IN_ALL // (1 + texts.keys.size)))
+    for band in range(len(texts.keys) if count > 1 else 0):
+        members, ends = _buckets(texts.keys[band], labels[texts.first])
+        large = _large_buckets(ends)
+        everyone = bool(large) and count <= _ALL_PAIRS_UP_TO
+        if everyone:
+            members, ends, large = np.arange(count), np.full(count, count), []
+        for start, end in large:
+            members[start:end] = _nearest_first(members[start:end], texts.sketches, band)
+        capped += len(large)
+        for one, other in _pairs(members, ends, large, neighbours):
+            apart = labels[texts.first[one]] != labels[texts.first[other]]
+            one, other = one[apart], other[apart]
+            close = _alike(texts, one, other, similarity)
+            labels = _joined(labels, texts.first[one[close]], texts.first[other[close]])
+        if everyone:
+            break
+    return labels, capped
 
 
-def bands_for(similarity: float) -> tuple[int, int]:
-    """(bands, rows) of the LSH table: the most selective one that finds a pair at `similarity` with at least 99 %."""
-    for rows in range(NUM_PERM, 0, -1):
-        bands = NUM_PERM // rows
-        if 1 - (1 - similarity**rows) ** bands >= _RECALL:
-            return bands, rows
-    return NUM_PERM, 1
+def _buckets(keys: Array, labels: Array) -> tuple[Array, Array]:
+    """Texts in buckets of equal keys, one bucket after the other, and where the bucket of each place ends.
+
+    Buckets of one text or of one group are left out: there is nothing to join in them.
+    """
+    order = np.argsort(keys, kind="stable")
+    edges = np.flatnonzero(np.diff(keys[order])) + 1
+    starts = np.concatenate([[0], edges])
+    sizes = np.diff(np.concatenate([starts, [len(order)]]))
+    ordered = labels[order]
+    mixed = np.minimum.reduceat(ordered, starts) != np.maximum.reduceat(ordered, starts)
+    kept = sizes[mixed]
+    return order[np.repeat(mixed, sizes)], np.repeat(np.cumsum(kept), kept)
 
 
-def _signatures(shingles: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """MinHash signatures (texts, NUM_PERM)."""
-    from datasketch import MinHash
-
-    empty = MinHash(num_perm=NUM_PERM, seed=1, hashfunc=int)
-    low = np.uint64(0xFFFFFFFF)
-    rows = []
-    for hashes in shingles:
-        sketch = empty.copy()
-        sketch.update_batch((hashes & low).tolist())
-        rows.append(sketch.hashvalues)
-    return np.stack(rows)
+def _large_buckets(ends: Array) -> list[tuple[int, int]]:
+    found, counts = np.unique(ends, return_counts=True)
+    return [(int(end - count), int(end)) for end, count in zip(found, counts, strict=True) if count > _LARGE]
 
 
-def _join_alike(texts: Sequence[tuple[str, ...]], rows: Sequence[int], similarity: float, union: _Union) -> int:
-    """Join the rows of all texts that are alike; returns how many buckets were capped."""
-    if len(texts) < 2:
-        return 0
-    shingles = _shingles(texts)
-    signatures = _signatures(shingles)
-    sets = [frozenset(hashes.tolist()) for hashes in shingles]
-    refused: set[int] = set()
-    capped = 0
-    bands, width = bands_for(similarity)
-
-    def alike(one: int, other: int) -> bool:
-        pair = (one << 32) | other if one < other else (other << 32) | one
-        if pair in refused:
-            return False
-        first, second = sets[one], sets[other]
-        small, large = sorted((len(first), len(second)))
-        common = len(first & second) if small >= similarity * large else 0
-        # A hair below, so that 0.7 means 0.7 although 7/10 is not exact in binary.
-        if common and common / (small + large - common) >= similarity - 1e-12:
-            return True
-        refused.add(pair)
-        return False
-
-    for band in range(bands):
-        part = np.ascontiguousarray(signatures[:, band * width : (band + 1) * width])
-        for bucket in _buckets(part):
-            capped += _join_bucket(bucket, rows, union, alike, signatures, band)
-    return capped
+def _nearest_first(members: Array, sketches: Array, band: int) -> Array:
+    """A bucket sorted by another part of the signature in each band: similar texts come to stand side by side."""
+    columns = (np.arange(_SORTED_BY) * 11 + band * 7 + 1) % NUM_PERM
+    return members[np.lexsort(sketches[members][:, columns[::-1]].T)]
 
 
-def _buckets(part: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """Index arrays of rows with equal values, two and more each."""
-    packed = part.view(np.dtype((np.void, part.dtype.itemsize * part.shape[1]))).ravel()
-    order = np.argsort(packed, kind="stable")
-    ordered = packed[order]
-    edges = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    return [bucket for bucket in np.split(order, edges) if len(bucket) > 1]
+def _pairs(members: Array, ends: Array, large: Sequence[tuple[int, int]], neighbours: int) -> Iterator[tuple[Array, Array]]:
+    """Pairs to compare, in portions: all of a small bucket, of a large one the neighbours and some with everyone."""
+    waiting: list[tuple[Array, Array]] = []
+    held = 0
+    for one, other in _runs_of_pairs(members, ends, large, neighbours):
+        waiting.append((one, other))
+        held += len(one)
+        if held > _PAIRS_AT_ONCE:
+            yield np.concatenate([pair[0] for pair in waiting]), np.concatenate([pair[1] for pair in waiting])
+            waiting, held = [], 0
+    if held:
+        yield np.concatenate([pair[0] for pair in waiting]), np.concatenate([pair[1] for pair in waiting])
 
 
-def _join_bucket(
-    bucket: np.ndarray[Any, Any],
-    rows: Sequence[int],
-    union: _Union,
-    alike: Any,
-    signatures: np.ndarray[Any, Any],
-    band: int,
-) -> int:
-    """Join alike texts of one bucket; pairs already in one group need no look. Returns 1 where the bucket was
-    capped."""
-    members = bucket.tolist()
-    too_many = len(members) * (len(members) - 1) // 2 > _MOST_PAIRS
-    if too_many:
-        # Sorted by another part of the signature in each band, the nearest ones stand side by side.
-        turned = np.roll(signatures[bucket], -(band * 7 + 1), axis=1)
-        members = bucket[np.lexsort(turned.T[::-1])].tolist()
-    for place, one in enumerate(members):
-        stop = place + 1 + _NEIGHBOURS if too_many else len(members)
-        for other in members[place + 1 : stop]:
-            if union.find(rows[one]) != union.find(rows[other]) and alike(one, other):
-                union.join(rows[one], rows[other])
-    return int(too_many)
+def _runs_of_pairs(
+    members: Array, ends: Array, large: Sequence[tuple[int, int]], neighbours: int
+) -> Iterator[tuple[Array, Array]]:
+    is_large = np.zeros(len(members), dtype=bool)
+    for start, end in large:
+        is_large[start:end] = True
+        for pivot in np.linspace(start, end - 1, _PIVOTS).astype(np.int64):
+            yield np.full(end - start, members[pivot]), members[start:end]
+    places = np.arange(len(members))
+    distance = 1
+    while len(places):
+        places = places[places + distance < ends[places]]
+        if distance == neighbours + 1:
+            places = places[~is_large[places]]
+        yield members[places], members[places + distance]
+        distance += 1
+
+
+def _alike(texts: Shingled, one: Array, other: Array, similarity: float) -> Array:
+    """Places of the pairs that are alike: first by signature, with a wide margin, then exactly."""
+    sizes = np.diff(texts.sets.indptr)
+    # A hair below, so that 0.7 means 0.7 although 7/10 is not exact in binary.
+    least = similarity - 1e-12
+    fits = np.minimum(sizes[one], sizes[other]) >= least * np.maximum(sizes[one], sizes[other])
+    places = np.flatnonzero(fits)
+    # Five standard deviations of the estimate: one pair in a million is lost.
+    expected = NUM_PERM * similarity - 5 * sqrt(NUM_PERM * similarity * (1 - similarity))
+    places = np.concatenate(
+        [
+            part[(texts.sketches[one[part]] == texts.sketches[other[part]]).sum(axis=1) >= expected]
+            for part in np.split(places, range(_PAIRS_AT_ONCE, len(places), _PAIRS_AT_ONCE))
+        ]
+    )
+    total = np.cumsum(sizes[one[places]] + sizes[other[places]])
+    cuts = np.searchsorted(total, np.arange(_ENTRIES_AT_ONCE, total[-1] if len(total) else 0, _ENTRIES_AT_ONCE))
+    kept = []
+    for part in np.split(places, cuts):
+        common = np.diff(texts.sets[one[part]].multiply(texts.sets[other[part]]).tocsr().indptr)
+        kept.append(part[common >= least * (sizes[one[part]] + sizes[other[part]] - common)])
+    return np.concatenate(kept)

@@ -1,143 +1,167 @@
-"""A file on disk to text columns: format, compression, encoding, and what is wrong when it cannot be read."""
+"""Exports to text columns: format, compression, encoding, several files, and what is wrong when one cannot be read."""
 
-import difflib
-import gzip
-import io
-import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rca_dist.errors import UserError
-from rca_dist.tickets import records
-from rca_dist.tickets.decode import decode
-from rca_dist.tickets.delimited import parse_delimited
-
-_LARGEST_UNPACKED = 8 * 2**30
-_FORMATS = {
-    ".csv": "delimited",
-    ".tsv": "delimited",
-    ".tab": "delimited",
-    ".txt": "delimited",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
+from rca_dist.tickets.reading import records, sources
+from rca_dist.tickets.reading.content import Content
+from rca_dist.tickets.reading.decode import Choice, choose, open_text
+from rca_dist.tickets.reading.delimited import parse_delimited
+from rca_dist.tickets.reading.gather import gather_repeated
+from rca_dist.tickets.reading.json_shapes import looks_like_json_lines, parse_json, parse_json_lines
+from rca_dist.tickets.reading.merge import merge
+from rca_dist.tickets.reading.raw_table import RawTable as RawTable
+from rca_dist.tickets.words import join_counts
 
 
-@dataclass
-class RawTable:
-    """Columns of text as read (all of equal length); `numbers` is each row's number in the file."""
+def read_table(
+    path: str | Sequence[str],
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    lenient: bool = False,
+    sheet: str | None = None,
+) -> RawTable:
+    """Read one or several exports into one table; see `sources.find` for what `path` may be. Every value stays text.
 
-    name: str
-    format: str
-    columns: dict[str, list[str]]
-    numbers: list[int]
-    encoding: str | None = None
-    delimiter: str | None = None
-    preview: list[str] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
+    `encoding`, `delimiter` and `sheet` win over what is detected. With `lenient`, rows that cannot be read are left out
+    and counted in `dropped`. Raises UserError, with the file's name and the row, for anything that is no table with rows.
+    """
+    notes: list[str] = []
+    found = sources.find(path, notes)
+    return read_sources(found, notes, encoding=encoding, delimiter=delimiter, lenient=lenient, sheet=sheet)
 
-    @property
-    def rows(self) -> int:
-        """Rows kept; `dropped` counts those left out."""
-        return len(self.numbers)
+
+def read_sources(
+    found: Sequence[sources.Source],
+    notes: Sequence[str] = (),
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    lenient: bool = False,
+    sheet: str | None = None,
+) -> RawTable:
+    """Read what `sources.find` found (with the `notes` it made) into one table. Raises UserError as `read_table` does."""
+    several = len({source.split for source in found}) > 1
+    tables = []
+    for source in found:
+        table = _read(Content(source.name, path=source.path, lenient=lenient), encoding, delimiter, lenient, sheet)
+        if several and source.split and "split" not in table.columns:
+            table.columns["split"] = [source.split] * table.rows
+        tables.append(table)
+    total = merge(tables)
+    total.notes[:0] = notes
+    return total
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The bytes of an export. Raises UserError when there is no such file, or it is none."""
-    text = str(path).strip()
-    if "://" in text:
-        raise UserError(f"data.path={text!r} is a web address; download the file first and give its path.")
-    if not text:
-        raise UserError("data.path is empty; give the path of a ticket export.")
-    try:
-        file = Path(text).expanduser()
-        if file.is_dir():
-            inside = sorted(item.name for item in file.iterdir() if item.is_file())[:5]
-            raise UserError(
-                f"{text}: is a folder; name one file in it" + (f", such as {', '.join(inside)}." if inside else ".")
-            )
-        if not file.exists():
-            raise UserError(f"{text}: no such file.{_near_names(file)}")
-        if not file.is_file():
-            raise UserError(f"{text}: is not a regular file.")
-        return file.read_bytes()
-    except (OSError, RuntimeError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{text}: cannot be read ({reason}).") from None
-
-
-def _near_names(file: Path) -> str:
-    if not file.parent.is_dir():
-        return f" The folder {str(file.parent)!r} does not exist either."
-    names = [item.name for item in file.parent.iterdir()]
-    near = difflib.get_close_matches(file.name, names, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(near)}?" if near else f" The folder {str(file.parent)!r} has {len(names)} entries."
+    """The bytes of one export. Raises UserError when there is no such file, or it is none."""
+    return Content(str(path), path=sources.regular_file(str(path))).whole()
 
 
 def parse(
-    data: bytes, name: str, *, encoding: str | None = None, delimiter: str | None = None, lenient: bool = False
+    data: bytes,
+    name: str,
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    lenient: bool = False,
+    sheet: str | None = None,
 ) -> RawTable:
-    """Parse the bytes of a CSV/TSV, JSON, JSONL or Parquet export, also gzipped; every value stays text.
+    """Like `read_table`, for the bytes of one export."""
+    return _read(Content(name, data=data, lenient=lenient), encoding, delimiter, lenient, sheet)
 
-    Raises UserError, with the file's name and the row, for anything that cannot be read as a table with rows.
-    """
-    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
-    if data.startswith(b"\x1f\x8b"):
-        data = _unpack(data, name)
-    suffix = next((suffix for suffix in reversed(suffixes) if suffix in _FORMATS), "")
-    if not data.strip():
+
+def _read(content: Content, encoding: str | None, delimiter: str | None, lenient: bool, sheet: str | None) -> RawTable:
+    name, head = content.name, content.head()
+    if not head:
         raise UserError(f"{name}: the file is empty.")
-    dropped: Counter[str] = Counter()
-    if data.startswith(b"PAR1") or _FORMATS.get(suffix) == "parquet":
-        columns, numbers = records.to_columns(records.parse_parquet(data, name), name, lenient, dropped)
-        table = RawTable(name, "parquet", columns, numbers, dropped=dropped)
+    form = sources.format_of(name, head)
+    if form == "xlsx":
+        table = _workbook(content, sheet)
+    elif form in ("parquet", "arrow"):
+        table = _columnar(content, form, lenient)
     else:
-        decoded = decode(data, name, encoding)
-        if not decoded.text.strip():
-            raise UserError(f"{name}: the file is empty.")
-        table = _parse_text(decoded.text, name, suffix, delimiter, lenient)
-        table.encoding, table.preview = decoded.encoding, decoded.preview
+        table = _text(content, form, encoding, delimiter, lenient)
     if not table.rows:
         if table.dropped.total():
-            raise UserError(f"{name}: no row could be read ({_counts(table.dropped)}).")
+            raise UserError(f"{name}: no row could be read ({join_counts(table.dropped)}).")
         raise UserError(f"{name}: has a header but no rows." if table.columns else f"{name}: holds no tickets.")
+    table.columns = gather_repeated(table.columns)
+    table.files, table.origins = [name], [0] * table.rows
+    table.sources = [
+        {
+            "name": name,
+            "format": table.format,
+            "packed": "gzip" if content.packed else None,
+            "encoding": table.encoding,
+            "delimiter": table.delimiter,
+            "accented_words": table.preview,
+            "rows": table.rows,
+            "dropped": dict(table.dropped),
+        }
+    ]
     return table
 
 
-def _parse_text(text: str, name: str, suffix: str, delimiter: str | None, lenient: bool) -> RawTable:
-    form = _FORMATS.get(suffix) or ("json" if text.lstrip()[:1] in "[{" else "delimited")
-    if form == "json" and records.looks_like_json_lines(text):
-        form = "jsonl"
+def _workbook(content: Content, sheet: str | None) -> RawTable:
+    from rca_dist.tickets.reading.spreadsheet import parse_workbook
+
+    found = parse_workbook(content, sheet)
+    return RawTable(content.name, "xlsx", found.columns, found.numbers, dropped=found.dropped, notes=found.notes)
+
+
+def _columnar(content: Content, form: str, lenient: bool) -> RawTable:
+    from rca_dist.tickets.reading import arrow_tables
+
+    read = arrow_tables.parquet_records if form == "parquet" else arrow_tables.arrow_records
     dropped: Counter[str] = Counter()
+    columns, numbers = records.to_columns(read(content), content.name, lenient, dropped)
+    return RawTable(content.name, form, columns, numbers, dropped=dropped)
+
+
+def _text(content: Content, form: str, encoding: str | None, delimiter: str | None, lenient: bool) -> RawTable:
+    choice = choose(content, encoding)
+    with open_text(content, choice) as stream:
+        head = stream.read(200_000).removeprefix("\ufeff")
+        if not head.strip() and not stream.read().strip():
+            raise UserError(f"{content.name}: the file is empty.")
+    if not form:
+        form = "json" if head.lstrip()[:1] in ("[", "{") else "delimited"
+    if form == "json" and looks_like_json_lines(head):
+        form = "jsonl"
     if form == "delimited":
-        rows = parse_delimited(text, name, delimiter, lenient)
-        cells = list(zip(*rows.rows, strict=True)) if rows.rows else [()] * len(rows.header)
-        columns = {header: list(column) for header, column in zip(rows.header, cells, strict=True)}
-        return RawTable(name, form, columns, rows.numbers, delimiter=rows.delimiter, dropped=rows.dropped)
-    if form == "json":
-        items = records.parse_json(text, name)
+        table = _delimited(content, choice, delimiter, lenient)
     else:
-        items = records.parse_json_lines(text, name, lenient, dropped)
-    columns, numbers = records.to_columns(items, name, lenient, dropped)
-    return RawTable(name, form, columns, numbers, dropped=dropped)
+        table = _json(content, choice, form, lenient)
+    table.encoding, table.preview = choice.encoding, choice.preview
+    return table
 
 
-def _unpack(data: bytes, name: str) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            unpacked = stream.read(_LARGEST_UNPACKED + 1)
-    except (OSError, EOFError, zlib.error):
-        raise UserError(f"{name}: the gzip file is cut or damaged; fetch it again.") from None
-    if len(unpacked) > _LARGEST_UNPACKED:
-        raise UserError(f"{name}: unpacks to more than {_LARGEST_UNPACKED >> 30} GiB; unpack and split it first.")
-    return unpacked
+def _delimited(content: Content, choice: Choice, delimiter: str | None, lenient: bool) -> RawTable:
+    found = parse_delimited(lambda: _lines(content, choice), content.name, delimiter, lenient, content.cut)
+    return RawTable(
+        content.name, "delimited", found.columns, found.numbers,
+        delimiter=found.delimiter, dropped=found.dropped, notes=found.notes,
+    )  # fmt: skip
 
 
-def _counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+def _json(content: Content, choice: Choice, form: str, lenient: bool) -> RawTable:
+    dropped: Counter[str] = Counter()
+    if form == "jsonl":
+        items = parse_json_lines(_lines(content, choice), content.name, lenient, dropped)
+        columns, numbers = records.to_columns(items, content.name, lenient, dropped)
+    else:
+        with open_text(content, choice) as stream:
+            text = stream.read().removeprefix("\ufeff")
+        values, explained = parse_json(text, content.name, lenient, dropped)
+        del text
+        columns, numbers = records.to_columns(enumerate(values, start=1), content.name, lenient, dropped, explained)
+    return RawTable(content.name, form, columns, numbers, dropped=dropped)
+
+
+def _lines(content: Content, choice: Choice) -> Iterator[str]:
+    with open_text(content, choice) as stream:
+        yield from stream

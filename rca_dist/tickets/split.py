@@ -1,29 +1,31 @@
 """Train / validation / test sides and folds: a function of ticket ids and seed, never of row order."""
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.words import fold as fold_word
+from rca_dist.tickets.splitting.dealing import beside_test, by_folds, by_hash, unit_names
+from rca_dist.tickets.splitting.split_files import side_of, split_hash
+from rca_dist.tickets.splitting.time_split import UNUSED, by_time, by_time_folds, known_dates
 
 KINDS = ("group", "random", "time", "file")
 SIDES = ("train", "validation", "test")
 TEMPLATED_SHARE = 0.3
 TEMPLATED_GROUPS = 20
-_SIDE_WORDS = {
-    **dict.fromkeys(("train", "training", "apprentissage", "entrainement"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "eval"), "validation"),
-    **dict.fromkeys(("test", "testing", "holdout"), "test"),
-}
+FEW_TEST_TICKETS = 20
 
 
 @dataclass
 class Split:
-    """Side and fold (-1 without folds) of each ticket, and what to report about them."""
+    """Side and fold (-1 without folds) of each ticket, and what to report about them.
+
+    A side is train, validation or test, or `unused` for tickets that a fold over time leaves out. `facts`: `kind` as asked and
+    `used` as done, `sentence` that says the split in words, `sizes`, `hash`, `templated`, `notes`, `cut` dates of a time split,
+    `test_share_with_near_duplicate_in_train`.
+    """
 
     sides: list[str]
     folds: list[int]
@@ -52,40 +54,41 @@ def make_split(
     fold: int = 0,
     dates: Sequence[dt.datetime | None] = (),
     sides: Sequence[str] = (),
+    file_folds: Sequence[str | int] = (),
 ) -> Split:
     """Split tickets with unique `ids` and near-duplicate group `labels`.
 
-    `dates` (none missing) for kind `time`, `sides` (words of the file) for kind `file`. Raises UserError for settings
-    out
-    of range and when a side would stay empty.
+    `dates` (none missing) for kind `time`; for kind `file` the words of the file in `sides`, or with `folds` its fold numbers
+    in `file_folds`. Raises UserError for settings out of range and when a side would stay empty.
     """
     check_settings(kind, test_size, validation_size, folds, fold)
     templated = is_templated(labels)
-    result = Split([], [-1] * len(ids), {"kind": kind, "seed": seed, "templated": templated, "notes": []})
-    if kind == "time":
-        result.sides = _by_time(dates, test_size, validation_size, result)
+    used = "random" if kind == "group" and templated else kind
+    facts: dict[str, Any] = {"kind": kind, "used": used, "seed": seed, "templated": templated, "notes": []}
+    result = Split([], [-1] * len(ids), facts)
+    notes = facts["notes"]
+    units = list(ids) if used == "random" else unit_names(ids, labels)
+    if kind == "time" and folds:
+        result.folds, result.sides, facts["cut"] = by_time_folds(known_dates(dates), folds, fold, validation_size)
+    elif kind == "time":
+        result.sides, facts["cut"] = by_time(known_dates(dates), test_size, validation_size)
+    elif kind == "file" and folds:
+        result.folds = _file_folds(file_folds, folds)
+        tested = [number == fold for number in result.folds]
+        result.sides = beside_test(units, tested, validation_size, f"{seed}:validation:{fold}", notes)
     elif kind == "file":
-        result.sides = _by_file(sides)
+        result.sides = _by_file(sides, units, validation_size, seed, notes)
+    elif folds:
+        result.folds, result.sides = by_folds(units, folds, fold, validation_size, seed, notes)
     else:
-        units = list(ids) if kind == "random" or templated else _smallest_ids(ids, labels)
-        if kind == "group" and templated:
-            result.facts["used"] = "random"
-        if folds:
-            result.folds, result.sides = _by_folds(units, folds, fold, validation_size, seed, result)
-        else:
-            targets = {"test": test_size, "validation": validation_size}
-            result.sides = _by_hash(units, targets, f"{seed}", result.facts["notes"])
+        result.sides = by_hash(units, {"test": test_size, "validation": validation_size}, f"{seed}", notes)
+    _check_sides(result)
+    facts |= {"folds": folds, "fold": fold if folds else None, "hash": split_hash(ids, result.sides, result.folds)}
+    facts["sentence"] = _sentence(facts)
     if templated:
-        result.warnings.append(_templated_warning(labels, result.facts.get("used") == "random"))
-    sizes = {side: result.sides.count(side) for side in SIDES}
-    empty = [side for side in SIDES if not sizes[side]]
-    if empty:
-        raise UserError(
-            f"split.kind={kind}: no ticket is left for {' and '.join(empty)} ({sizes}). "
-            "Give more tickets, change split.test_size / split.validation_size, or another split.kind."
-        )
-    result.facts |= {"sizes": sizes, "folds": folds, "fold": fold if folds else None}
+        result.warnings.append(_templated_warning(labels, used != kind))
     _report_overlap(result, labels)
+    _report_size(result, test_size, folds)
     return result
 
 
@@ -100,110 +103,75 @@ def check_settings(kind: str, test_size: float, validation_size: float, folds: i
         raise UserError(
             f"split.test_size + split.validation_size = {test_size + validation_size}: nothing is left to train on."
         )
-    if folds and kind in ("time", "file"):
-        raise UserError(f"split.folds={folds} goes with split.kind=group or random, not with {kind}; set split.folds=0.")
     if folds and (folds < 2 or not 0 <= fold < folds):
         raise UserError(f"split.folds={folds}, split.fold={fold}: take 2 or more folds, and a fold from 0 to folds - 1.")
 
 
-def _hash(text: str) -> float:
-    """A stable position in [0, 1)."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big") / 2**64
-
-
-def _smallest_ids(ids: Sequence[str], labels: Sequence[int]) -> list[str]:
-    smallest: dict[int, str] = {}
-    for identifier, label in zip(ids, labels, strict=True):
-        smallest[label] = min(smallest.get(label, identifier), identifier)
-    return [smallest[label] for label in labels]
-
-
-def _by_hash(units: Sequence[str], targets: dict[str, float], salt: str, notes: list[str]) -> list[str]:
-    """Sides by each unit's hash against the shares in `targets`; dealt by rank where that misses a share by half."""
-    sizes = Counter(units)
-    position = {unit: _hash(f"{salt}:{unit}") for unit in sizes}
-
-    def side(value: float) -> str:
-        for name, share in targets.items():
-            if value < share:
-                return name
-            value -= share
-        return "train"
-
-    placed = {unit: side(position[unit]) for unit in sizes}
-    if _misses(placed, sizes, targets):
-        placed = _deal(sizes, position, targets)
-        notes.append(
-            f"the hash of the ids left a side empty or off its size by more than half ({len(sizes)} units): "
-            "tickets were dealt by hash rank instead, so new tickets may move old ones between sides."
-        )
-    return [placed[unit] for unit in units]
-
-
-def _misses(placed: dict[str, str], sizes: dict[str, int], targets: dict[str, float]) -> bool:
-    total = sum(sizes.values())
-    for name, share in {**targets, "train": 1 - sum(targets.values())}.items():
-        size = sum(sizes[unit] for unit, side in placed.items() if side == name)
-        if not size or abs(size - share * total) > 0.5 * share * total:
-            return True
-    return False
-
-
-def _deal(sizes: dict[str, int], position: dict[str, float], targets: dict[str, float]) -> dict[str, str]:
-    """Deal units in hash order, each to the side that lacks most; a unit too large for a small side goes to train."""
-    total = sum(sizes.values())
-    wanted = {"train": (1 - sum(targets.values())) * total, **{name: share * total for name, share in targets.items()}}
-    lacking = dict(wanted)
-    placed: dict[str, str] = {}
-    for unit in sorted(sizes, key=lambda unit: (position[unit], unit)):
-        fitting = [name for name in wanted if name == "train" or sizes[unit] <= max(1.0, 1.5 * lacking[name])]
-        placed[unit] = max(fitting, key=lambda name: lacking[name])
-        lacking[placed[unit]] -= sizes[unit]
-    for name in targets:
-        held = [unit for unit in placed if placed[unit] == "train"]
-        if name not in placed.values() and len(held) > 1:
-            placed[min(held, key=lambda unit: (sizes[unit], position[unit], unit))] = name
-    return placed
-
-
-def _by_folds(
-    units: Sequence[str], folds: int, fold: int, validation_size: float, seed: int, result: Split
-) -> tuple[list[int], list[str]]:
-    distinct = len(set(units))
-    if distinct < folds + 1:
-        raise UserError(f"split.folds={folds}: only {distinct} separate groups of tickets; take fewer folds.")
-    shares = {str(number): 1 / folds for number in range(folds - 1)}
-    names = _by_hash(units, shares, f"{seed}:folds", result.facts["notes"])
-    numbers = [folds - 1 if name == "train" else int(name) for name in names]
-    rest = [unit for unit, number in zip(units, numbers, strict=True) if number != fold]
-    share = min(0.5, validation_size / (1 - 1 / folds))
-    inner = dict(
-        zip(rest, _by_hash(rest, {"validation": share}, f"{seed}:validation:{fold}", result.facts["notes"]), strict=True)
-    )
-    return numbers, ["test" if number == fold else inner[unit] for unit, number in zip(units, numbers, strict=True)]
-
-
-def _by_time(dates: Sequence[dt.datetime | None], test_size: float, validation_size: float, result: Split) -> list[str]:
-    known = [date for date in dates if date is not None]
-    if not known or len(known) != len(dates):
-        raise UserError("split.kind=time: a ticket has no date; name the column with --data.columns.created_at=NAME.")
-    ordered = sorted(known)
-    count = len(ordered)
-    # A cut is a moment: tickets of that very moment all stand after it.
-    test_cut = ordered[count - max(1, round(test_size * count))]
-    validation_cut = ordered[max(0, count - max(1, round(test_size * count)) - max(1, round(validation_size * count)))]
-    result.facts["cut"] = {"validation": validation_cut.isoformat(), "test": test_cut.isoformat()}
-    return ["test" if date >= test_cut else "validation" if date >= validation_cut else "train" for date in known]
-
-
-def _by_file(sides: Sequence[str]) -> list[str]:
+def _by_file(words: Sequence[str], units: Sequence[str], validation_size: float, seed: int, notes: list[str]) -> list[str]:
     found = []
-    for row, word in enumerate(sides):
-        side = _SIDE_WORDS.get(fold_word(word.strip()))
+    for row, word in enumerate(words):
+        side = side_of(word)
         if side is None:
             raise UserError(f"split.kind=file: ticket {row + 1} has {word[:40]!r} as its side; use train, validation or test.")
         found.append(side)
+    if "validation" in found or not {"train", "test"} <= set(found):
+        return found
+    rows = [row for row, side in enumerate(found) if side == "train"]
+    share = {"validation": min(0.5, validation_size * len(found) / len(rows))}
+    for row, side in zip(rows, by_hash([units[row] for row in rows], share, f"{seed}:validation", notes), strict=True):
+        found[row] = side
+    notes.append(
+        f"the given split has no validation side: {found.count('validation')} of its {len(rows)} training tickets were taken "
+        "for it, by near-duplicate group."
+    )
     return found
+
+
+def _file_folds(words: Sequence[str | int], folds: int) -> list[int]:
+    """Fold numbers as given, from 0 to folds - 1 or from 1 to folds. Raises UserError for anything else."""
+    numbers = []
+    for row, word in enumerate(words):
+        text = str(word).strip().removesuffix(".0")
+        if not (text.isascii() and text.isdigit()):
+            raise UserError(f"split.kind=file: ticket {row + 1} has {text[:40]!r} as its fold; use numbers from 0.")
+        numbers.append(int(text[:9]))
+    found = set(numbers)
+    if found == set(range(1, folds + 1)):
+        return [number - 1 for number in numbers]
+    if found != set(range(folds)):
+        shown = ", ".join(map(str, sorted(found)[:10])) or "none"
+        raise UserError(f"split.kind=file with split.folds={folds}: the folds found are {shown}; give 0 to {folds - 1}.")
+    return numbers
+
+
+def _check_sides(result: Split) -> None:
+    sizes = {side: result.sides.count(side) for side in SIDES}
+    empty = [side for side in SIDES if not sizes[side]]
+    if empty:
+        raise UserError(
+            f"split.kind={result.facts['kind']}: no ticket is left for {' and '.join(empty)} ({sizes}). "
+            "Give more tickets, change split.test_size / split.validation_size, or another split.kind."
+        )
+    result.facts["sizes"] = sizes
+    if UNUSED in result.sides:
+        result.facts["unused"] = result.sides.count(UNUSED)
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    how = {
+        "group": "split by near-duplicate group",
+        "random": "random split by ticket" + (" (templated data)" if facts["kind"] == "group" else ""),
+        "time": "split by creation date",
+        "file": "split as the file gives it",
+    }[facts["used"]]
+    if facts["folds"]:
+        how += f", fold {facts['fold']} (0 to {facts['folds'] - 1}) as test side"
+    text = f"{how}: " + ", ".join(f"{side} {count}" for side, count in facts["sizes"].items())
+    if facts.get("unused"):
+        text += f", not used {facts['unused']}"
+    if "cut" in facts:
+        text += f"; validation from {facts['cut']['validation']}, test from {facts['cut']['test']}"
+    return text
 
 
 def _templated_warning(labels: Sequence[int], fell_back: bool) -> str:
@@ -223,6 +191,23 @@ def _report_overlap(result: Split, labels: Sequence[int]) -> None:
     result.facts["test_share_with_near_duplicate_in_train"] = round(share, 4)
     if share and not result.facts["templated"]:
         result.warnings.append(
-            f"{100 * share:.0f} % of test tickets have a near-duplicate in train ({result.facts['kind']} split): "
-            "scores on them measure memory as well."
+            f"{sum(tests)} of {len(tests)} test tickets ({100 * share:.0f} %) have a near-duplicate in train "
+            f"({result.facts['kind']} split): scores on them measure memory as well; compare with split.kind=group."
         )
+
+
+def _report_size(result: Split, test_size: float, folds: int) -> None:
+    facts = result.facts
+    count, total = facts["sizes"]["test"], len(result.sides)
+    if facts["kind"] == "time" and not folds and count > 1.5 * max(1, test_size * total):
+        facts["notes"].append(f"many tickets share the date of the cut: the test side holds {count / total:.0%} of tickets.")
+    if count >= FEW_TEST_TICKETS:
+        return
+    larger = min(0.3, round(FEW_TEST_TICKETS / total, 2))
+    if facts["kind"] == "file":
+        advice = "give more test tickets"
+    elif folds:
+        advice = "read the mean over all folds"
+    else:
+        advice = (f"set split.test_size={larger:g} or " if larger > test_size else "set ") + "split.folds=5"
+    result.warnings.append(f"the test side holds only {count} tickets, so scores on it are rough: {advice}.")

@@ -1,6 +1,6 @@
 """Built-in tickets: English and French incidents drawn from a stated causal model, with the best possible score.
 
-The model, all of whose probabilities stand in `synthetic_tables`, `synthetic_en` and `synthetic_fr`:
+The model, all of whose probabilities stand in `tables`, `en` and `fr`:
 
     language (en, fr)                                     half and half
     component c, symptom s                                p(c) p(s | c): 9 components, 3 symptoms each
@@ -34,8 +34,8 @@ from pathlib import Path
 from random import Random
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.synthetic_dirty import Salt, salt
-from rca_dist.tickets.synthetic_model import (
+from rca_dist.tickets.made_up.dirty import Salt, salt
+from rca_dist.tickets.made_up.model import (
     CLOSING,
     GREETING,
     SINCE,
@@ -45,8 +45,8 @@ from rca_dist.tickets.synthetic_model import (
     TicketModel,
     default_model,
 )
-from rca_dist.tickets.synthetic_stages import draw
-from rca_dist.tickets.synthetic_tables import DUPLICATE_SHARE, JUNK_SHARE
+from rca_dist.tickets.made_up.stages import draw
+from rca_dist.tickets.made_up.tables import DUPLICATE_SHARE, JUNK_SHARE
 
 COLUMNS = (
     "number", "opened_at", "category", "source", "short_description", "description", "resolution_notes",

@@ -6,19 +6,21 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.read import parse, read_bytes
+from rca_dist.tickets.read import read_sources
+from rca_dist.tickets.reading.sources import find
+from rca_dist.tickets.redaction.names import name_finder
 from rca_dist.tickets.split import check_settings
 
 if TYPE_CHECKING:
     import pandas
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raise it with any change to what `prepare` returns: cached tables of another version are not used."""
 _TABLE, _FACTS = "tickets.parquet", "facts.json"
 
@@ -27,11 +29,10 @@ _TABLE, _FACTS = "tickets.parquet", "facts.json"
 class TicketTable:
     """Prepared tickets, one row each in file order.
 
-    `frame` columns: `id` (unique), `prompt`, `answer`, `created_at` (UTC or NaT), `language`, `group`
-    (near-duplicates),
-    `split` (train, validation or test), `fold` (-1 without folds), `slice_<name>`; generated data also has `oracle_nll`
-    (nats) and `oracle_answer`. `facts` is JSON-able and becomes `data.json`. `fingerprint` is a sha256 over rows and
-    split.
+    `frame` columns: `id` (unique), `prompt`, `answer`, `created_at` (UTC or NaT), `language`, `group` (near-duplicates),
+    `split` (train, validation, test, or unused by a fold over time), `fold` (-1 without folds), `slice_<name>`; generated
+    data also has `oracle_nll` (nats) and `oracle_answer`. `facts` is JSON-able and becomes `data.json`. `fingerprint` is a
+    sha256 over rows and split.
     """
 
     frame: "pandas.DataFrame"
@@ -83,13 +84,18 @@ def fingerprint_of(frame: "pandas.DataFrame") -> str:
 
 
 def prepare(
-    path: str,
+    path: str | Sequence[str],
     *,
     columns: dict[str, Any] | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
+    sheet: str | None = None,
     redact: bool = True,
+    names: Sequence[str] | Mapping[str, str] = (),
+    own_domains: Sequence[str] = (),
     lenient: bool = False,
+    repair_mojibake: bool = False,
+    keep_open: bool = False,
     min_answer_words: int = 2,
     kind: str = "group",
     similarity: float = 0.7,
@@ -99,35 +105,52 @@ def prepare(
     folds: int = 0,
     fold: int = 0,
     group_columns: Sequence[str] = (),
+    split_file: str | None = None,
     cache_dir: Path | None = None,
+    for_training: bool = True,
 ) -> TicketTable:
-    """Read, clean, redact and split the ticket export at `path` (CSV, TSV, JSON, JSONL, Parquet, also gzipped).
+    """Read, clean, redact and split ticket exports (see `sources.find` for what `path` may be).
 
-    `columns` maps roles (id, prompt, answer, created_at, group, slices, split) to column names and wins over the
-    automatic
-    mapping. With `cache_dir`, the result is kept there, keyed by the file's bytes, all settings and `CODE_VERSION`.
-    Raises UserError for anything the user can mend: the file, its columns, the settings.
+    `columns` maps roles (see `chosen_columns.ROLES`) to column names and wins over the automatic mapping. With `cache_dir`
+    the result is kept there, keyed by the bytes of all files, all settings and `CODE_VERSION`. `for_training=False`
+    describes any number of tickets, with or without a split.
+    Raises UserError for anything the user can mend: the files, their columns, the settings.
     """
     check_settings(kind, test_size, validation_size, folds, fold)
     if not 0 < similarity <= 1:
         raise UserError(f"split.similarity={similarity}: give a number above 0 and up to 1, such as 0.7.")
     shaping: dict[str, Any] = {
-        "columns": columns, "redact": redact, "min_answer_words": min_answer_words, "kind": kind, "similarity":
-        similarity,
-        "test_size": test_size, "validation_size": validation_size, "seed": seed, "folds": folds, "fold": fold,
-        "group_columns": list(group_columns),
+        "columns": columns or {}, "redact": redact, "own_domains": list(own_domains),
+        "names": dict(names) if isinstance(names, Mapping) else list(names),
+        "repair_mojibake": repair_mojibake, "keep_open": keep_open, "min_answer_words": min_answer_words,
+        "kind": kind, "similarity": similarity, "test_size": test_size, "validation_size": validation_size, "seed": seed,
+        "folds": folds, "fold": fold, "group_columns": list(group_columns), "split_file": split_file,
+        "for_training": for_training,
     }  # fmt: skip
-    reading: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "lenient": lenient}
-    data, name = read_bytes(path), Path(path).name
-    entry = _cache_entry(cache_dir, data, {"name": name, **reading, **shaping}) if cache_dir else None
+    name_finder(names)  # a missing model is said before the file is read
+    reading: dict[str, Any] = {"encoding": encoding, "delimiter": delimiter, "lenient": lenient, "sheet": sheet}
+    said: list[str] = []
+    sources = find(path, said)
+    files = [source.fingerprint() for source in sources]
+    if split_file:
+        files.append(hashlib.sha256(Path(split_file).read_bytes()).hexdigest() if Path(split_file).is_file() else "")
+    entry = _cache_entry(cache_dir, files, {**reading, **shaping, "split_file": None}) if cache_dir else None
     if entry is not None and entry.is_dir():
         try:
             return TicketTable.load(entry)
         except UserError:
             pass  # damaged or cut: built again below
     from rca_dist.tickets.assemble import assemble
+    from rca_dist.tickets.reading import threads
+    from rca_dist.tickets.rows_to_tickets import Shaping
 
-    frame, facts = assemble(parse(data, name, **reading), **shaping)
+    raw = read_sources(sources, said, **reading)
+    if threads.is_named(shaping["columns"]):
+        raw = threads.pair(raw, shaping["columns"])
+        shaping["columns"] = threads.after_pairing(shaping["columns"], raw)
+    elif not shaping["columns"].get("answer"):
+        threads.refuse_posts(raw)
+    frame, facts = assemble(raw, Shaping(**shaping))
     table = TicketTable(frame, facts, fingerprint_of(frame))
     facts["fingerprint"] = table.fingerprint
     if entry is not None:
@@ -135,9 +158,8 @@ def prepare(
     return table
 
 
-def _cache_entry(cache_dir: Path, data: bytes, settings: dict[str, Any]) -> Path:
-    digest = hashlib.sha256(data)
-    digest.update(json.dumps([CODE_VERSION, settings], sort_keys=True, default=str).encode())
+def _cache_entry(cache_dir: Path, files: Sequence[str], settings: dict[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps([CODE_VERSION, files, settings], sort_keys=True, default=str).encode())
     return Path(cache_dir).expanduser() / f"tickets-{digest.hexdigest()[:24]}"
 
 

@@ -1,10 +1,14 @@
 """Cell cleaning, boilerplate, dates and languages."""
 
 import datetime as dt
+import pickle
+import sys
+from collections import Counter
 
 import pytest
 
-from rca_dist.tickets.clean import Cleaner, is_boilerplate
+from rca_dist.errors import UserError
+from rca_dist.tickets.clean import Cleaner, has_real_breaks, is_boilerplate
 from rca_dist.tickets.dates import parse_dates
 from rca_dist.tickets.language import detect_language
 from rca_dist.tickets.words import is_missing, word_count
@@ -25,7 +29,17 @@ def clean(*cells: str) -> list[str]:
         ("&lt;p&gt;caf&eacute;&nbsp;&amp; co&lt;/p&gt;", "caf\u00e9 & co"),
         ("<p>ping &lt;host&gt; and <host2> if a < b</p>", "ping <host> and <host2> if a < b"),
         ("<script>x()</script><b>bold</b><style>p{}</style>", "bold"),
-        ('<a href="http://x/?a=1&copy=2">link</a> to /?a=1&copy=2', "link to /?a=1&copy=2"),
+        ('<a href="http://x/?a=1&copy=2">link</a> to /?a=1&copy=2', "link (http://x/?a=1&copy=2) to /?a=1&copy=2"),
+        (
+            'see <a href="https://wiki.example.com/dns"><span>the guide</span></a>.',
+            "see the guide (https://wiki.example.com/dns).",
+        ),
+        ('<a href="https://wiki.example.com/">wiki.example.com</a>', "wiki.example.com"),
+        ('<a href="mailto:jane@example.com">Jane</a> <a href="#top">top</a> <a>none</a>', "Jane top none"),
+        ('<a href="https://x.safelinks.example.com/?url=https%3A%2F%2Fa">guide</a>', "guide"),
+        ('<a href="https://example.com/page?utm_source=mail">guide</a>', "guide"),
+        ("<p>run</p><pre>    if x:\n        y()</pre>", "run\n\n    if x:\n        y()"),
+        ("<p>run</p><pre><code>\tif x:\n\t\ty()</code></pre>", "run\n\n    if x:\n        y()"),
     ],
 )
 def test_html_becomes_text(raw: str, expected: str) -> None:
@@ -59,6 +73,81 @@ def test_literal_line_breaks_only_where_the_column_has_no_real_one() -> None:
 def test_whitespace_and_unicode() -> None:
     assert clean("e\u0301t\u00e9\u00a0: \u200bok \r\nx\r\r\r\n\n\ny  ") == ["\u00e9t\u00e9 : ok\nx\n\ny"]
     assert clean("l\u2019\u00e9cran") == ["l\u2019\u00e9cran"]
+
+
+def test_indentation_by_tabs_stays_and_other_tabs_are_spaces() -> None:
+    assert clean("Traceback:\n\tat Main.run\n\t\tat Sub.run\tline 3") == [
+        "Traceback:\n    at Main.run\n        at Sub.run line 3"
+    ]
+
+
+def test_the_caller_may_say_whether_a_column_has_real_breaks() -> None:
+    assert Cleaner().column(["one.\\nTwo"], real_breaks=True) == ["one.\\nTwo"]
+    assert Cleaner().column(["one.\\nTwo", "real\nbreak"], real_breaks=False)[0] == "one.\nTwo"
+    assert has_real_breaks(["a", "b\r"])
+    assert not has_real_breaks(["a", "b\\n"])
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("['first step', \"it's done\"]", "first step\nit's done"),
+        ('["one", "two\\nlines", null]', "one\ntwo\nlines"),
+        ("{'cause': 'disk full', 'codes': [4, 'E7'], 'by': None}", "cause: disk full\ncodes: 4, E7"),
+        ('{"a": {"b": "c", "d": true}}', "a.b: c\na.d: true"),
+        ("[{'text': 'down'}, {'text': 'up'}]", "text: down\n\ntext: up"),
+        ("[{'at': array([{'id': 'w'}],\n  dtype=object), 'when': datetime.datetime(2024, 3, 5), 'text': 'caf\\u00e9'}\n {'x': 'y'}]",
+         "at.id: w\nwhen: 2024-3-5\ntext: caf\u00e9\n\nx: y"),
+        ("['a' 'b']", "a\nb"),
+        ("['<p>one</p>', 'C:\\\\new']", "one\n\nC:\\new"),
+        ("['N/A']", ""),
+    ],
+)  # fmt: skip
+def test_lists_and_records_become_lines(raw: str, expected: str) -> None:
+    cleaner = Cleaner()
+    assert cleaner.column([raw]) == [expected]
+    assert cleaner.counts["list or record"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[ERROR] disk full [sda]", "[404]", "[3, 4]", "{not a record}", "['cut of", "[RESOLVED]", "{{ user.name }}", "[a]: b [c]"],
+)
+def test_text_in_brackets_that_is_no_list_stays(text: str) -> None:
+    assert clean(text) == [text]
+
+
+def test_mojibake_is_repaired_only_when_asked_for() -> None:
+    broken = "Probl\u00c3\u00a8me \u00c3 r\u00c3\u00a9seau, l\u2019\u00e9cran \u00e2\u20ac\u201c d\u00c3\u00a9j\u00c3\u00a0"
+    assert clean(broken) == [broken.rstrip()]
+    cleaner = Cleaner(repair_mojibake=True)
+    cells = [broken, "d\u00e9j\u00e0 l\u2019\u00e9cran \u201cok\u201d \ufb01n", "plain", "\u91cd\u542f"]
+    assert cleaner.column(cells) == ["Probl\u00e8me \u00e0 r\u00e9seau, l\u2019\u00e9cran \u2013 d\u00e9j\u00e0", *cells[1:]]
+    assert cleaner.counts["mojibake"] == 1
+    # Decoded again as a whole, the right word would turn into another one.
+    assert cleaner.column(["Probl\u00c3\u00a8me r\u00c3\u00a9seau, l\u2019\u00e9cran"]) == [
+        "Probl\u00e8me r\u00e9seau, l\u2019\u00e9cran"
+    ]
+
+
+def test_repair_without_its_package_is_one_clear_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ftfy", None)
+    with pytest.raises(UserError, match=r"repair_mojibake=true needs the package ftfy"):
+        Cleaner(repair_mojibake=True)
+
+
+def test_workers_may_clean_parts_of_a_column() -> None:
+    cells = ["<b>a</b>", "N/A", "x\u00a0y", "Text of it.\n\nBest regards,\nJane Roe", "one\\ntwo"]
+    whole = Cleaner()
+    expected = whole.column(cells)
+    counts: Counter[str] = Counter()
+    parts: list[str] = []
+    for start in range(0, len(cells), 2):
+        worker = pickle.loads(pickle.dumps(Cleaner()))
+        parts += worker.column(cells[start : start + 2], real_breaks=has_real_breaks(cells))
+        counts += worker.counts
+    assert parts == expected
+    assert counts == +whole.counts
 
 
 def test_missing_words_count_only_as_whole_cells() -> None:

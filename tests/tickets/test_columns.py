@@ -1,11 +1,13 @@
 """Column mapping: the names of every system, text against codes, and never a guess between two."""
 
+import time
 from typing import Any
 
 import pytest
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.columns import ColumnMap, map_columns
+from rca_dist.tickets.columns import ColumnMap, find_column, map_columns, samples
+from rca_dist.tickets.mapping.column_names import normalise_name
 
 N = 30
 TEXT = [f"restarted service number {i} on the mail cluster and cleared its queue" for i in range(N)]
@@ -16,62 +18,68 @@ IDS = [f"INC{i:04d}" for i in range(N)]
 DATES = [f"2024-03-{i % 28 + 1:02d} 10:00:00" for i in range(N)]
 
 
-SYSTEMS: dict[str, tuple[dict[str, list[str]], str | None, list[str], str, str | None]] = {
-    "servicenow fields": (
-        {"number": IDS, "short_description": DESC, "description": DESC, "close_code": CODES, "close_notes": TEXT,
-         "work_notes": OTHER, "comments": OTHER, "opened_at": DATES, "closed_at": DATES},
-        "number", ["short_description", "description"], "close_notes", "opened_at"),
-    "servicenow labels": (
-        {"Number": IDS, "Short description": DESC, "Resolution code": CODES, "Resolution notes": TEXT, "Opened": DATES},
-        "Number", ["Short description"], "Resolution notes", "Opened"),
-    "jira": (
-        {"Summary": DESC, "Issue key": IDS, "Issue id": IDS, "Resolution": CODES, "Created": DATES, "Resolved": DATES,
-         "Description": DESC, "Custom field (Root Cause)": CODES, "Custom field (Root cause (text))": TEXT,
-         "Comment": OTHER, "Comment.1": OTHER},
-        "Issue key", ["Summary", "Description"], "Custom field (Root cause (text))", "Created"),
-    "jira json": (
-        {"key": IDS, "fields.summary": DESC, "fields.description": DESC, "fields.resolution.name": CODES,
-         "fields.created": DATES, "fields.customfield_1.root cause": TEXT, "fields.root_cause": TEXT},
-        "key", ["fields.summary", "fields.description"], "fields.root_cause", "fields.created"),
-    "zendesk": (
-        {"Summation column": ["1"] * N, "Id": IDS, "Subject": DESC, "Created at": DATES, "Root cause [txt]": TEXT},
-        "Id", ["Subject"], "Root cause [txt]", "Created at"),
-    "glpi fr": (
-        {"ID": IDS, "Titre": DESC, "Description": DESC, "Solution - Solution": TEXT, "Suivis - Description": OTHER,
-         "Date d'ouverture": DATES, "Statut": CODES},
-        "ID", ["Titre", "Description"], "Solution - Solution", "Date d'ouverture"),
-    "glpi api": (
-        {"id": IDS, "name": DESC, "content": DESC, "solution": TEXT, "date": DATES, "solvedate": DATES},
-        "id", ["name", "content"], "solution", "date"),
-    "freshservice": (
-        {"id": IDS, "subject": DESC, "description_text": DESC, "description": DESC, "resolution_notes": TEXT,
-         "resolution_notes_html": OTHER, "created_at": DATES},
-        "id", ["subject", "description_text"], "resolution_notes", "created_at"),
-    "remedy": (
-        {"Incident Number": IDS, "Description": DESC, "Detailed Decription": DESC, "Resolution": TEXT,
-         "Status_Reason": CODES, "Submit Date": DATES},
-        "Incident Number", ["Description", "Detailed Decription"], "Resolution", "Submit Date"),
-    "german": (
-        {"Ticketnummer": IDS, "Betreff": DESC, "Beschreibung": DESC, "L\u00f6sung": TEXT, "Erstellt am": DATES},
-        "Ticketnummer", ["Betreff", "Beschreibung"], "L\u00f6sung", "Erstellt am"),
-    "spanish": (
-        {"ID": IDS, "Asunto": DESC, "Descripci\u00f3n": DESC, "Soluci\u00f3n": TEXT, "Fecha de creaci\u00f3n": DATES},
-        "ID", ["Asunto", "Descripci\u00f3n"], "Soluci\u00f3n", "Fecha de creaci\u00f3n"),
-    "nested": (
-        {"title": DESC, "summary": DESC, "root cause.details": TEXT, "mitigation.details": OTHER, "start_time": DATES},
-        None, ["title", "summary"], "root cause.details", "start_time"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_systems_map_with_no_flag(system: str) -> None:
-    columns, identifier, prompt, answer, created = SYSTEMS[system]
-    mapped = map_columns(columns)
-    assert (mapped.id, mapped.prompt, mapped.answer, mapped.created_at) == (identifier, prompt, answer, created)
-
-
 def mapped_with(columns: dict[str, list[str]], **chosen: Any) -> ColumnMap:
     return map_columns(columns, chosen)
+
+
+def test_journals_are_marked_wherever_they_stand() -> None:
+    mapped = mapped_with({"title": DESC, "Comment": OTHER, "work_notes": OTHER, "solution": TEXT}, answer="comment")
+    assert (mapped.answers, mapped.journal) == (["Comment"], {"Comment", "work_notes"})
+
+
+def test_slices_are_chosen_by_name_and_content_and_a_user_can_have_none() -> None:
+    columns = {
+        **{"title": DESC, "resolution": TEXT, "Category": ["a", "b", ""] * 10, "Priority": ["1"] * N},
+        **{"Assignment group": [str(i) for i in range(N)], "Language": ["en", "fr", "", ""] * 7 + ["en", "fr"]},
+        **{"Channel": ["x", "y"] * 15, "Service": [f"s{i % 50}" for i in range(N)]},
+    }
+    mapped = map_columns(columns)
+    assert mapped.slices == ["Category", "Assignment group", "Language", "Channel", "Service"]
+    assert mapped.slices_auto
+    many = {name: cells * 2 for name, cells in columns.items()}
+    many |= {"Assignment group": [str(i) for i in range(2 * N)], "Language": ["en", "fr", "", "", ""] * 12}
+    assert map_columns(many).slices == ["Category", "Channel", "Service"]
+    assert (mapped_with(columns, slices=[]).slices, mapped_with(columns, slices=[]).slices_auto) == ([], False)
+    assert mapped_with(columns, slices="priority").slices == ["Priority"]
+    all_kinds = dict.fromkeys(["category", "priority", "group", "language", "channel", "service", "type"], ["a", "b"] * 15)
+    assert len(map_columns({"title": DESC, "resolution": TEXT, **all_kinds}).slices) == 6
+
+
+def test_a_state_column_full_of_titles_is_no_state() -> None:
+    assert map_columns({"title": DESC, "status": OTHER, "resolution": TEXT}).status is None
+    mapped = mapped_with({"title": DESC, "status": CODES, "stage": CODES, "resolution": TEXT}, status="stage")
+    assert mapped.status == "stage"
+
+
+def test_a_problem_id_is_proposed_for_the_split() -> None:
+    columns = {"title": DESC, "resolution": TEXT, "problem_id": ["PRB1", "PRB1", "PRB2", "", "PRB3"] * 6}
+    notes = map_columns(columns).notes
+    assert any("24 tickets share a 'problem_id'" in note and "--split.group_columns=['problem_id']" in note for note in notes)
+    assert not any("share" in note for note in map_columns(columns, None, ["problem_id"]).notes)
+    assert not any("share" in note for note in map_columns({**columns, "problem_id": IDS}).notes)
+
+
+def test_dates_that_another_date_column_settles() -> None:
+    columns = {"title": DESC, "resolution": TEXT, "opened": ["05/06/2024"] * N, "resolved": ["05/06/2024", "25/06/2024"] * 15}
+    mapped = map_columns(columns)
+    assert (mapped.created_at, mapped.resolved_at, mapped.updated_at) == ("opened", "resolved", "resolved")
+    assert mapped.date_order == "day first"
+    assert mapped_with(columns, resolved_at="opened", updated_at="resolved").resolved_at == "opened"
+
+
+def test_a_description_of_ids_is_no_ticket_text() -> None:
+    mapped = map_columns({"Short description": DESC, "Problem": [f"PRB{i:05d}" for i in range(N)], "close_notes": TEXT})
+    assert mapped.prompt == ["Short description"]
+
+
+def test_samples_are_clean_short_and_redacted() -> None:
+    cells = ["", "UNKNOWN", "<p>Call <b>jane.roe@example.com</b></p>", "<p>Call <b>jane.roe@example.com</b></p>", "x " * 200]
+    assert samples(cells) == ["Call <EMAIL>", ("x " * 40).strip() + "..."]
+    assert samples(cells, most=1, width=4) == ["Call..."]
+    assert samples(["n/a"] * 3) == []
+    start = time.perf_counter()
+    assert len(samples(["<" * 200_000, "&" * 200_000, "a@" * 100_000, " " * 200_000 + "x"], most=4)) == 4
+    assert time.perf_counter() - start < 2
 
 
 def test_two_text_columns_stop_and_are_listed_with_samples() -> None:
@@ -113,12 +121,46 @@ def test_overrides_take_lists_and_commas_and_suggest_near_names() -> None:
         mapped_with(columns, answer="close_note")
     with pytest.raises(UserError, match=r"data.columns.anwser: no such role; did you mean answer\?"):
         mapped_with(columns, anwser="a")
-    with pytest.raises(UserError, match="one row per post cannot be paired"):
-        mapped_with(columns, parent="a")
     with pytest.raises(UserError, match="both prompt and answer"):
         mapped_with(columns, prompt="a", answer="a")
-    with pytest.raises(UserError, match="takes one column, got 2"):
-        mapped_with(columns, answer="a,b")
+    with pytest.raises(UserError, match="id: takes one column, got 2"):
+        mapped_with(columns, prompt="a", id="cat,problem id")
+
+
+def test_thread_roles_are_left_to_whoever_pairs_the_posts() -> None:
+    columns = {"title": DESC, "answer": TEXT}
+    assert mapped_with(columns, parent="gone", role="gone too", accepted="also gone").answer == "answer"
+
+
+def test_named_columns_are_found_in_any_spelling_and_doubt_is_an_error() -> None:
+    columns = {
+        **{"Titre": DESC, "root cause.details": TEXT, "root cause.labels": CODES, "Cl\u00f4ture": OTHER},
+        **{"Custom field (What we did)": OTHER, "incident.group": CODES, "Comment": OTHER, "Comment.1": OTHER},
+        **{"my-id": IDS, "my id": IDS},
+    }
+    for wanted, found in (
+        ('"root cause.details"', "root cause.details"),
+        ("ROOT_CAUSE/details", "root cause.details"),
+        ("cloture", "Cl\u00f4ture"),
+        ("what we did", "Custom field (What we did)"),
+        ("group", "incident.group"),
+        ("comment", "Comment"),
+    ):
+        assert find_column(columns, wanted, "data.columns.x") == found
+    with pytest.raises(UserError, match=r"It is made of 'root cause.details', 'root cause.labels'; name one"):
+        find_column(columns, "root cause", "data.columns.answer")
+    with pytest.raises(UserError, match="x=MY_ID: 2 columns have this name: 'my-id', 'my id'"):
+        find_column(columns, "MY_ID", "x")
+
+
+def test_a_hostile_header_takes_no_time() -> None:
+    long = "a" + " " * 200_000 + "b[" + "x" * 200_000
+    columns = {long: CODES, "(" * 200_000: CODES, **{f"c{i}": ["x"] for i in range(3000)}, "title": DESC, "resolution": TEXT}
+    start = time.perf_counter()
+    assert len(normalise_name(long)) <= 200
+    with pytest.raises(UserError, match="no such column"):
+        mapped_with(columns, id="z" * 200_000)
+    assert time.perf_counter() - start < 5
 
 
 def test_journals_in_the_prompt_only_on_request_and_with_a_warning() -> None:

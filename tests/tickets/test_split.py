@@ -1,112 +1,15 @@
-"""Groups and splits: exact against brute force, no group on two sides, independent of row order."""
+"""Splits: sizes, folds, dates, sides given by the file, and what is said about them."""
 
 import datetime as dt
-import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.groups import bands_for, near_duplicate_groups
 from rca_dist.tickets.split import SIDES, is_templated, make_split
-from rca_dist.tickets.words import words
-
-
-def shingles(text: str) -> set[tuple[str, ...]]:
-    found = words(text)
-    size = min(3, len(found))
-    return {tuple(found[i : i + size]) for i in range(len(found) - size + 1)}
-
-
-def partition(labels: list[int]) -> set[frozenset[int]]:
-    return {frozenset(i for i, other in enumerate(labels) if other == label) for label in labels}
-
-
-def brute_force(columns: list[list[str]], similarity: float) -> set[frozenset[int]]:
-    parent = list(range(len(columns[0])))
-    for column in columns:
-        sets = [shingles(text) for text in column]
-        for i in range(len(sets)):
-            for j in range(i):
-                if len(sets[i] & sets[j]) >= similarity * len(sets[i] | sets[j]) - 1e-9:
-                    old, new = parent[i], parent[j]
-                    parent = [new if label == old else label for label in parent]
-    return partition(parent)
-
-
-def near_copies(count: int, seed: int) -> list[str]:
-    rng = random.Random(seed)
-    bases = [[f"w{rng.randrange(400)}" for _ in range(rng.choice([2, 12, 40]))] for _ in range(count // 4)]
-    texts = []
-    for _ in range(count):
-        text = list(rng.choice(bases))
-        for _ in range(rng.randrange(4)):
-            text[rng.randrange(len(text))] = f"w{rng.randrange(400)}"
-        texts.append(" ".join(text))
-    return texts
-
-
-@pytest.mark.parametrize("similarity", [0.5, 0.7, 1.0])
-def test_groups_equal_brute_force(similarity: float) -> None:
-    columns = [near_copies(160, 1), near_copies(160, 2)]
-    ids = [f"id{i}" for i in range(160)]
-    for used in (columns[:1], columns):
-        found = near_duplicate_groups(ids, used, similarity)
-        assert partition(found.labels) == brute_force(used, similarity)
-    assert 1 < len(brute_force(columns[:1], similarity)) < 160
-
-
-def test_keys_join_and_the_shortest_texts_compare_too() -> None:
-    ids = list("abcdef")
-    texts = ["vpn ko", "VPN KO!", "vpn", "mail down", "", ""]
-    assert near_duplicate_groups(ids, [texts]).labels == [0, 0, 1, 2, 3, 4]
-    assert near_duplicate_groups(ids, [texts], keys=[["", "", "P1", "P1 ", "P2", ""]]).labels == [0, 0, 1, 1, 2, 3]
-
-
-def test_bands_find_a_pair_at_the_threshold() -> None:
-    for similarity in (0.3, 0.5, 0.7, 0.9, 1.0):
-        bands, rows = bands_for(similarity)
-        assert bands * rows <= 128
-        assert 1 - (1 - similarity**rows) ** bands >= 0.99
-
-
-def test_a_bucket_too_large_to_compare_is_still_joined_and_counted() -> None:
-    rng = random.Random(3)
-    base = [f"w{i}" for i in range(60)]
-    texts = [" ".join([*base, f"x{rng.random()}"]) for _ in range(400)]
-    found = near_duplicate_groups([f"{i:03d}" for i in range(400)], [texts])
-    assert found.sizes() == [400]
-    assert found.capped_buckets > 0
-
 
 IDS = [f"INC{i:05d}" for i in range(1000)]
 LABELS = [i // 3 for i in range(1000)]
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    sizes=st.lists(st.integers(1, 6), min_size=25, max_size=120),
-    seed=st.integers(0, 5),
-    kind=st.sampled_from(["group", "random"]),
-    folds=st.sampled_from([0, 0, 3, 5]),
-    data=st.data(),
-)
-def test_no_group_on_two_sides_and_row_order_does_not_matter(
-    sizes: list[int], seed: int, kind: str, folds: int, data: st.DataObject
-) -> None:
-    labels = [group for group, size in enumerate(sizes) for _ in range(size)]
-    ids = [f"t{(i * 7919) % 100_003}" for i in range(len(labels))]
-    fold = data.draw(st.integers(0, folds - 1)) if folds else 0
-    order = data.draw(st.permutations(range(len(ids))))
-    split = make_split(ids, labels, kind=kind, seed=seed, folds=folds, fold=fold)
-    turned = make_split([ids[i] for i in order], [labels[i] for i in order], kind=kind, seed=seed, folds=folds, fold=fold)
-    assert [split.sides[i] for i in order] == turned.sides
-    assert [split.folds[i] for i in order] == turned.folds
-    assert set(split.sides) == set(SIDES)
-    if kind == "group" and not split.facts["templated"]:
-        assert all(len({split.sides[i] for i in range(len(ids)) if labels[i] == label}) == 1 for label in set(labels))
 
 
 def test_adding_tickets_moves_no_old_one() -> None:
@@ -126,6 +29,8 @@ def test_folds_cover_every_ticket_once_as_test(kind: str) -> None:
     for row in range(1000):
         assert [split.sides[row] for split in splits].count("test") == 1
         assert splits[splits[0].folds[row]].sides[row] == "test"
+    large = make_split(IDS, LABELS, kind=kind, folds=2, validation_size=0.2)
+    assert 160 <= large.sides.count("validation") <= 240
 
 
 def test_a_side_that_misses_its_size_is_dealt_and_said() -> None:
@@ -170,8 +75,8 @@ def test_split_given_in_the_file() -> None:
     assert split.sides == ["train", "validation", "test", "train"]
     with pytest.raises(UserError, match="ticket 2 has 'tomorrow' as its side"):
         make_split(list("ab"), [0, 1], kind="file", sides=["train", "tomorrow"])
-    with pytest.raises(UserError, match="no ticket is left for validation"):
-        make_split(list("ab"), [0, 1], kind="file", sides=["train", "test"])
+    with pytest.raises(UserError, match="no ticket is left for test"):
+        make_split(list("ab"), [0, 1], kind="file", sides=["train", "dev"])
 
 
 @pytest.mark.parametrize(
@@ -182,9 +87,106 @@ def test_split_given_in_the_file() -> None:
         ({"test_size": 0.5, "validation_size": 0.5}, "nothing is left to train on"),
         ({"folds": 1}, "take 2 or more folds"),
         ({"folds": 5, "fold": 5}, "a fold from 0"),
-        ({"folds": 5, "kind": "time"}, "goes with split.kind=group or random"),
+        ({"folds": 5, "kind": "time"}, "a ticket has no date"),
     ],
 )
 def test_settings_out_of_range(options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make_split(IDS, LABELS, **options)  # type: ignore[arg-type]
+
+
+def test_a_given_split_without_validation_takes_it_from_train_by_group() -> None:
+    sides = ["test" if i % 5 == 0 else "train" for i in range(1000)]
+    split = make_split(IDS, LABELS, kind="file", sides=sides)
+    assert all(new == old or (old, new) == ("train", "validation") for old, new in zip(sides, split.sides, strict=True))
+    assert 60 <= split.sides.count("validation") <= 140
+    of_group = {
+        label: {s for s, mine in zip(split.sides, LABELS, strict=True) if mine == label and s != "test"} for label in LABELS
+    }
+    assert all(len(found) <= 1 for found in of_group.values())
+    assert "no validation side" in split.facts["notes"][-1]
+    with pytest.raises(UserError, match="no ticket is left for validation"):
+        make_split(list("ab"), [0, 1], kind="file", sides=["train", "test"])
+
+
+def test_folds_given_in_the_file() -> None:
+    words = [str(i % 4 + 1) for i in range(1000)]
+    split = make_split(IDS, LABELS, kind="file", folds=4, fold=2, file_folds=words)
+    assert split.folds == [i % 4 for i in range(1000)]
+    assert [side == "test" for side in split.sides] == [number == 2 for number in split.folds]
+    assert make_split(IDS, LABELS, kind="file", folds=4, fold=2, file_folds=[i % 4 for i in range(1000)]).sides == split.sides
+    with pytest.raises(UserError, match="the folds found are 0, 1; give 0 to 3"):
+        make_split(IDS, LABELS, kind="file", folds=4, file_folds=[i % 2 for i in range(1000)])
+    with pytest.raises(UserError, match="ticket 1 has 'blue' as its fold"):
+        make_split(IDS, LABELS, kind="file", folds=4, file_folds=["blue"] * 1000)
+
+
+def test_time_folds_train_only_on_what_came_before() -> None:
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    dates = [start + dt.timedelta(hours=(i * 37) % 1000) for i in range(1000)]
+    tested: Counter[int] = Counter()
+    for fold in range(4):
+        split = make_split(IDS, LABELS, kind="time", dates=dates, folds=4, fold=fold)
+        by_side = {side: [d for d, s in zip(dates, split.sides, strict=True) if s == side] for side in (*SIDES, "unused")}
+        assert max(by_side["train"]) < min(by_side["validation"]) <= max(by_side["validation"]) < min(by_side["test"])
+        assert all(date > max(by_side["test"]) for date in by_side["unused"])
+        assert len(by_side["test"]) == 200 and split.facts.get("unused", 0) == 600 - 200 * fold
+        assert [side == "test" for side in split.sides] == [number == fold for number in split.folds]
+        tested.update(i for i, side in enumerate(split.sides) if side == "test")
+    assert set(tested.values()) == {1}
+    assert {i for i in range(1000) if i not in tested} == {i for i, date in enumerate(dates) if date in sorted(dates)[:200]}
+    with pytest.raises(UserError, match="too many tickets share one date"):
+        make_split(IDS, LABELS, kind="time", dates=[start] * 1000, folds=4)
+
+
+def test_near_duplicates_across_a_time_split_are_counted() -> None:
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    dates = [start + dt.timedelta(hours=i) for i in range(300)]
+    labels = [0 if i in (5, 290, 295) else i + 1 for i in range(300)]
+    split = make_split(IDS[:300], labels, kind="time", dates=dates)
+    assert split.facts["test_share_with_near_duplicate_in_train"] == round(2 / 30, 4)
+    assert split.warnings[0].startswith("2 of 30 test tickets (7 %) have a near-duplicate in train (time split)")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "set split.test_size=0.3 or split.folds=5"),
+        ({"folds": 5}, "read the mean over all folds"),
+        ({"kind": "file", "sides": ["train"] * 40 + ["validation"] * 10 + ["test"] * 10}, "give more test tickets"),
+    ],
+)
+def test_a_small_test_side_is_said_and_not_changed(options: dict[str, object], told: str) -> None:
+    split = make_split([f"t{i:03d}" for i in range(60)], list(range(60)), **options)  # type: ignore[arg-type]
+    (warning,) = split.warnings
+    assert warning.startswith(f"the test side holds only {split.sides.count('test')} tickets") and told in warning
+    assert make_split(IDS, LABELS).warnings == []
+
+
+def test_the_split_says_what_was_really_done() -> None:
+    split = make_split(IDS, LABELS)
+    sizes = Counter(split.sides)
+    counts = f"train {sizes['train']}, validation {sizes['validation']}, test {sizes['test']}"
+    assert (split.facts["used"], split.facts["sentence"]) == ("group", f"split by near-duplicate group: {counts}")
+    templated = make_split(IDS, [0] * 1000)
+    assert templated.facts["used"] == "random"
+    assert templated.facts["sentence"].startswith("random split by ticket (templated data): train ")
+    assert "group" not in templated.facts["sentence"]
+    dates = [dt.datetime(2024, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=i) for i in range(1000)]
+    later = make_split(IDS, LABELS, kind="time", dates=dates, folds=3, fold=1).facts["sentence"]
+    assert "fold 1 (0 to 2) as test side" in later and "not used 250" in later and "test from 2024-01-21" in later
+
+
+def test_a_group_is_named_by_its_oldest_id() -> None:
+    ids = [f"NET-{i}" for i in range(600, 1000)]
+    before = make_split(ids, [i // 2 for i in range(400)], seed=1)
+    more = make_split([*ids, *(f"NET-{i}" for i in range(1000, 1200))], [*(i // 2 for i in range(400)), *range(200)], seed=1)
+    assert more.facts["notes"] == [] and more.sides[:400] == before.sides
+
+
+def test_many_tickets_on_the_date_of_the_cut_are_said() -> None:
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    dates = [start + dt.timedelta(days=min(i // 10, 70)) for i in range(1000)]
+    split = make_split(IDS, LABELS, kind="time", dates=dates)
+    assert split.sides.count("test") == 300
+    assert "the test side holds 30% of tickets" in split.facts["notes"][-1]

@@ -16,9 +16,9 @@ from statistics import fmean, stdev
 import pytest
 
 from rca_dist.errors import UserError
+from rca_dist.tickets.made_up.model import default_model
+from rca_dist.tickets.made_up.tables import DUPLICATE_SHARE, JUNK_SHARE
 from rca_dist.tickets.synthetic import COLUMNS, Generated, generate, generate_dirty, generate_with_truth, write_csv
-from rca_dist.tickets.synthetic_model import default_model
-from rca_dist.tickets.synthetic_tables import DUPLICATE_SHARE, JUNK_SHARE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -194,16 +194,19 @@ def test_dirty_rows_carry_what_the_truth_says() -> None:
     rows, truth = generate_dirty(400, 1)
     by_number = {row["number"]: row for row in rows}
     assert all("oracle_nll" not in row and "oracle_answer" not in row for row in rows)
-    assert {salt.kind for salt in truth} == {"EMAIL", "IP", "PHONE", "USER", "HOST", "SECRET"}
+    assert {salt.kind for salt in truth} == {
+        *("EMAIL", "IP", "PHONE", "USER", "HOST", "SECRET", "MAC", "IBAN", "CARD", "NATIONAL_ID", "BIRTHDATE", "URL", "PERSON")
+    }
     assert len(truth) > 300
     for salt in truth:
         assert salt.text in by_number[salt.number][salt.column]
     assert all(salt.text.endswith("@example.com") for salt in truth if salt.kind == "EMAIL")
-    assert all(re.match(r"(192\.0\.2|198\.51\.100|203\.0\.113)\.", salt.text) for salt in truth if salt.kind == "IP")
+    own_net = re.compile(r"(192\.0\.2|198\.51\.100|203\.0\.113)\.|2001:db8:")
+    assert all(own_net.match(salt.text) for salt in truth if salt.kind == "IP")
     assert sum("<p>" in row["description"] for row in rows) > 100
     assert sum("-----" in row["description"] for row in rows) > 40
     assert sum(len(row["resolution_notes"]) < 30 for row in rows) > 30
-    every_mail = {m for row in rows for text in row.values() for m in re.findall(r"[\w.]+@[\w.]+\w", text)}
+    every_mail = {m for row in rows for text in row.values() for m in re.findall(r"(?<![:\w])[\w.]+@[\w.]+\w", text)}
     assert every_mail == {salt.text for salt in truth if salt.kind == "EMAIL"}
 
 

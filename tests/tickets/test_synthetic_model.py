@@ -9,10 +9,10 @@ from statistics import fmean, stdev
 
 import pytest
 
+from rca_dist.tickets.made_up.model import Latent, Outcome, TicketModel, default_model
+from rca_dist.tickets.made_up.stages import draw, parse_probability
+from rca_dist.tickets.made_up.tables import DEFAULT, Tables
 from rca_dist.tickets.synthetic import Generated, generate_with_truth
-from rca_dist.tickets.synthetic_model import Latent, Outcome, TicketModel, default_model
-from rca_dist.tickets.synthetic_stages import draw, parse_probability
-from rca_dist.tickets.synthetic_tables import DEFAULT, Tables
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Rules for cells: markup, mail, journals, stock phrases."""

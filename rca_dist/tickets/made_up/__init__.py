@@ -1,0 +1,1 @@
+"""The causal model behind the built-in tickets."""

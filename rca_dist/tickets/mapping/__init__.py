@@ -1,0 +1,1 @@
+"""Which column plays which role: names, kinds of content, dates."""

@@ -1,0 +1,1 @@
+"""Files of any form to one table of text columns."""

@@ -1,0 +1,1 @@
+"""Rules for personal data and secrets, by kind."""

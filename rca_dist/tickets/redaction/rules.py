@@ -1,0 +1,18 @@
+"""What counts as personal data or a secret: one rule per form, in the order in which they are applied.
+
+The order matters: a URL with a password holds what looks like an e-mail address, a card number what looks like a telephone
+number, the first group of a bank account looks like a login, and a user's path holds the name of a host.
+"""
+
+from rca_dist.tickets.redaction import accounts, hosts, network, numbers, people, phones, secrets
+from rca_dist.tickets.redaction.base import Rule as Rule
+
+RULES = (
+    *secrets.RULES,
+    *network.RULES,
+    *numbers.RULES,
+    *accounts.RULES,
+    *phones.RULES,
+    *hosts.RULES,
+    *people.RULES,
+)

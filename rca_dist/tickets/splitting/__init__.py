@@ -1,0 +1,1 @@
+"""Near-duplicates, sides, saved splits, and warnings about them."""
