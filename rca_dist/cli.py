@@ -8,24 +8,24 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rca_dist import command_line, entry
 from rca_dist.errors import UserError
-
-if TYPE_CHECKING:
-    from rca_dist.runtime.launch import Request
+from rca_dist.starting import train
 
 USAGE = """usage: rca-dist COMMAND ...
 
   train   [--config_file ACCELERATE.yaml] [--num_processes N] [--section.key=value ...]
           train and evaluate; `rca-dist train --help` lists all settings; across machines launch/multi_node.sh
-  data    FILE [--show-prompts] [--section.key=value ...]
-          describe an export as training would see it; with --show-prompts also three encoded examples, what is learnt marked +
+  data    FILE [--html[=FOLDER]] [--show-prompts] [--section.key=value ...]
+          describe an export as training would see it; with --html also data.html and data.json, with plots and sample tickets;
+          with --show-prompts three encoded examples, what is learnt marked +
   data    --generate N [--seed S] [--dirty] --output FILE.csv
           write N made-up tickets
   report  RUN        write RUN/report.html again from what the run left
   clean   [DIR]      empty the cache of prepared tickets (default runs/.cache)
+  clean   --ticket ID | --text PATTERN [--runs DIR] [--cache DIR] [--yes]
+          find a ticket, or a person's data, in caches and runs, list the models trained on it, and (--yes) remove it
   doctor  [--quick] [--json]   can this machine train, and what is to be mended?
   schema  [FILE]     write the JSON schema of the settings, for editors (default: print it)
 """
@@ -60,103 +60,24 @@ def _dispatch(argv: list[str]) -> int:
     return commands[argv[0]](argv[1:])
 
 
-def train(argv: list[str]) -> int:
-    """Check config, launcher and input, then start the job under `accelerate launch`; returns the job's own exit code."""
-    arguments, request = _launcher_arguments(argv)
-    command = command_line.parse(arguments)
-    if command.help:
-        print(command_line.help_text("rca-dist train [--config_file ACCELERATE.yaml] [--num_processes N]"))
-        return 0
-    from rca_dist.runtime import launch
-
-    if command.print_config and not command.needs_world_size:
-        return _print_config(command)
-    config, talks = command.config, not request.machine_rank
-    settings = launch.check(
-        request, precision=config.train.precision, max_grad_norm=config.train.max_grad_norm,
-        learning_rate=config.train.learning_rate, lr_scheduler=config.train.lr_scheduler,
-        global_batch_size=config.train.global_batch_size,
-        gradient_checkpointing=None if config.train.gradient_checkpointing == "auto" else config.train.gradient_checkpointing,
-    )  # fmt: skip
-    if command.needs_world_size:
-        command = command_line.parse(arguments, world_size=settings.world_size)
-        config = command.config
-    if command.print_config:
-        return _print_config(command)
-    if talks:
-        command_line.say(command)
-    from rca_dist import wiring
-    from rca_dist.report.summary import print_outcome
-
-    prepared = wiring.preflight(config)
-    if not command.dry_run and prepared.is_done(config):
-        if talks:
-            print("this run is finished, nothing was computed; --run.overwrite repeats it", file=sys.stderr)
-            print_outcome(prepared.run.path)
-        return 0
-    sizes = ", ".join(f"{side} {count}" for side, count in prepared.tickets.facts["split"]["sizes"].items())
-    if talks:
-        print(
-            f"{prepared.tickets.facts['file']}: {len(prepared.tickets.frame)} usable tickets ({sizes}); starting "
-            f"{launch.in_words(settings, request)}",
-            file=sys.stderr,
-        )
-    del prepared
-    return launch.launch(launch.TRAIN_SCRIPT, arguments, request=request, settings=settings)
-
-
-def _print_config(command: command_line.Command) -> int:
-    command_line.say(command)
-    print(command.config.to_yaml(), end="")
-    return 0
-
-
-def _launcher_arguments(argv: list[str]) -> "tuple[list[str], Request]":
-    """The job's own arguments, and those that are the launcher's."""
-    from rca_dist.runtime.launch import Request
-
-    numbers = ("num_processes", "num_machines", "machine_rank", "main_process_port")
-    texts = ("config_file", "main_process_ip")
-    given: dict[str, Any] = {}
-    rest, own = list(argv), []
-    while rest:
-        token = rest.pop(0)
-        name, equals, value = token.partition("=")
-        key = name.removeprefix("--").replace("-", "_")
-        if not name.startswith("--") or key not in numbers + texts:
-            own.append(token)
-            continue
-        if not equals and not rest:
-            raise UserError(f"{name}: a value is missing")
-        given[key] = value if equals else rest.pop(0)
-    for key in given.keys() & set(numbers):
-        given[key] = _count(key, given[key], 0 if key == "machine_rank" else 1)
-    return own, Request(**given)
-
-
-def _count(key: str, text: str, least: int) -> int:
-    if not text.isdigit() or int(text) < least:
-        raise UserError(f"--{key}={text}: must be a whole number from {least}")
-    return int(text)
-
-
 def data(argv: list[str]) -> int:
     """Describe an export, or write a generated one."""
     if any(token.partition("=")[0] == "--generate" for token in argv):
         return _generate(argv)
     shows = [token for token in argv if token.replace("_", "-") == "--show-prompts"]
-    argv = [token for token in argv if token not in shows]
+    pages = [token for token in argv if token.partition("=")[0] == "--html"]
+    argv = [token for token in argv if token not in (*shows, *pages)]
     arguments = [f"data.path={argv[0]}", *argv[1:]] if argv and not argv[0].startswith("-") and "=" not in argv[0] else argv
     command = command_line.parse(arguments)
     if not (arguments or shows):
         print(USAGE, end="")
         return 2
-    from rca_dist import wiring
-    from rca_dist.tickets.describe import describe
+    from rca_dist import data_report
 
     config = command.config
-    table = wiring.prepare_tickets(config, wiring.cache_folder(config))
-    print(describe(table.facts))
+    folder = Path(pages[-1].partition("=")[2] or ".") if pages else None
+    table = data_report.table_for(config)
+    print(data_report.main_page(config, table, folder=folder, arguments=arguments))
     if shows:
         from rca_dist import builders
 
@@ -203,9 +124,16 @@ def report(argv: list[str]) -> int:
 
 
 def clean(argv: list[str]) -> int:
-    """Empty a cache directory of prepared tickets and tokens; nothing else is touched."""
+    """Empty a cache of prepared tickets and tokens, or take one ticket or text out of caches and runs."""
+    if any(token.partition("=")[0] in ("--ticket", "--text") for token in argv):
+        from rca_dist.purge import purge
+
+        print(purge(argv))
+        return 0
     if len(argv) > 1 or (argv and argv[0].startswith("-")):
-        raise UserError("clean: give at most one cache directory, e.g. rca-dist clean runs/.cache")
+        raise UserError(
+            "clean: give at most one cache directory, e.g. rca-dist clean runs/.cache, or --ticket ID or --text PATTERN"
+        )
     from rca_dist.runtime.files import empty_cache
 
     folder = Path(argv[0]) if argv else Path("runs") / ".cache"

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rca_dist"
 LEVELS = {
     "errors": 0, "foreign_names": 0, "config": 1, "yaml_files": 1, "aliases": 1, "config_checks": 2,
     "command_line": 3, "tickets": 2, "tokens": 3, "model": 4, "runtime": 4,
-    "training": 5, "evaluation": 5, "compat": 6, "report": 6, "prompting": 6, "estimates": 6, "wiring": 7, "builders": 7, "entry": 7, "session": 8, "train": 9, "cli": 9,
+    "training": 5, "evaluation": 5, "compat": 6, "report": 6, "prompting": 6, "estimates": 6, "wiring": 7, "builders": 7, "entry": 7, "purge": 7,
+    "session": 8, "data_report": 8, "starting": 8, "train": 9, "cli": 9,
 }  # fmt: skip
 BORDERS = {"accelerate": {"runtime"}, "deepspeed": {"runtime"}, "wandb": {"runtime/tracking.py"}, "peft": {"model"}}
 FILES = sorted(PACKAGE.rglob("*.py"))
