@@ -24,7 +24,7 @@ USAGE = """usage: rca-dist COMMAND ...
           write N made-up tickets
   report  RUN        write RUN/report.html again from what the run left
   clean   [DIR]      empty the cache of prepared tickets (default runs/.cache)
-  clean   --ticket ID | --text PATTERN [--runs DIR] [--cache DIR] [--yes]
+  clean   --ticket ID | --text PATTERN [--runs DIR ...] [--cache DIR ...] [--yes]
           find a ticket, or a person's data, in caches and runs, list the models trained on it, and (--yes) remove it
   doctor  [--quick] [--json]   can this machine train, and what is to be mended?
   schema  [FILE]     write the JSON schema of the settings, for editors (default: print it)

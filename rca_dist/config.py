@@ -62,6 +62,9 @@ class Data(Section):
     )
     own_domains: list[str] = Field([], description="domains of your own, e.g. [contoso.com], whose hosts are all replaced")
     lenient: bool = Field(False, description="leave broken rows out (counted) instead of stopping")
+    date_order: Literal["day_first", "month_first"] | None = Field(
+        None, description="how 03/04/2025 is read; found from the whole column when unset"
+    )
     repair_mojibake: bool = Field(False, description="repair text like 'ProblÃ¨me', decoded wrongly before the export")
     keep_open: bool = Field(False, description="keep tickets whose state says that they are still open")
     min_answer_words: int = Field(2, ge=1, description="shorter answers are left out")

@@ -4,12 +4,16 @@ import atexit
 import contextlib
 import logging
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from rca_dist.errors import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USER, Stopped, UserError
+
+# What a shell reports for a program that SIGPIPE ended.
+_READER_GONE = 141
 
 
 def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
@@ -29,23 +33,20 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
             raise UserError("Windows itself cannot run this; use WSL2 (wsl --install), where it works as on Linux")
         code = work(sys.argv[1:] if argv is None else argv)
     except UserError as error:
-        if main_rank:
-            print(f"{program}: {error}", file=sys.stderr)
-        code = EXIT_USER
+        code = _ended(EXIT_USER, f"{program}: {error}" if main_rank else "")
     except Stopped as stop:
-        if main_rank:
-            print(f"{program}: {stop}; start it again to go on", file=sys.stderr)
-        code = EXIT_STOPPED
+        code = _ended(EXIT_STOPPED, f"{program}: {stop}; start it again to go on" if main_rank else "")
     except FloatingPointError as error:
         # All ranks stop alike, and the message names step, tickets and what to change.
-        if main_rank:
-            print(f"{program}: {error}", file=sys.stderr)
-        code = EXIT_FAILED
+        code = _ended(EXIT_FAILED, f"{program}: {error}" if main_rank else "")
     except KeyboardInterrupt:
         code = EXIT_FAILED
-    except Exception:
-        traceback.print_exc()
-        code = EXIT_FAILED
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _readers_gone():
+            code = _READER_GONE
+        else:
+            code = _ended(EXIT_FAILED, traceback.format_exc().rstrip())
+    _let_go_of_closed_streams()
     exit_file = os.environ.get("RCA_EXIT_FILE")
     # One per machine: each has its own `rca-dist`.
     if exit_file and os.environ.get("LOCAL_RANK", "0") == "0":
@@ -54,6 +55,41 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     if exit_file or (code == EXIT_STOPPED and under_launcher()):
         return EXIT_OK if code in (EXIT_USER, EXIT_STOPPED) else code
     return code
+
+
+def _ended(code: int, message: str) -> int:
+    if message:
+        with contextlib.suppress(BrokenPipeError):
+            print(message, file=sys.stderr)
+    return code
+
+
+def _readers_gone() -> list[TextIO]:
+    """Those of stdout and stderr whose reader has closed them, as `| head` does."""
+    gone = []
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            gone.append(stream)
+            continue
+        except (AttributeError, OSError, ValueError):
+            continue  # no stream, or closed by this process itself
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            asked = select.poll()
+            asked.register(stream.fileno(), 0)
+            if any(event & (select.POLLERR | select.POLLHUP) for _, event in asked.poll(0)):
+                gone.append(stream)
+    return gone
+
+
+def _let_go_of_closed_streams() -> None:
+    """Send what is still to be written to a closed stream nowhere: Python would complain about it while it ends."""
+    for stream in _readers_gone():
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def speaks() -> bool:

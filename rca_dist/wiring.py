@@ -13,6 +13,7 @@ from rca_dist import tickets
 from rca_dist.config import Config
 from rca_dist.model import names
 from rca_dist.prompting import settle_template
+from rca_dist.runtime import places
 from rca_dist.runtime.files import check_writable
 from rca_dist.runtime.rundir import FINISHED, RunDirectory, default_name
 from rca_dist.runtime.tracking import wandb_mode
@@ -78,16 +79,19 @@ def prepare_tickets(config: Config, cache: Path, *, for_training: bool = True) -
     path = data.path
     if path == "builtin:tickets":
         path = str(builtin_tickets(cache, data.builtin_tickets, data.builtin_seed))
-    return tickets.prepare(
+    table = tickets.prepare(
         path,
         columns={role: column for role, column in data.columns.model_dump().items() if column is not None},
         encoding=data.encoding, delimiter=data.delimiter, sheet=data.sheet, redact=data.redact, names=data.names,
         own_domains=data.own_domains, lenient=data.lenient,
-        repair_mojibake=data.repair_mojibake, keep_open=data.keep_open, min_answer_words=data.min_answer_words,
+        date_order=data.date_order, repair_mojibake=data.repair_mojibake,
+        keep_open=data.keep_open, min_answer_words=data.min_answer_words,
         kind=split.kind, similarity=split.similarity, test_size=split.test_size, validation_size=split.validation_size,
         seed=split.seed, folds=split.folds, fold=split.fold, group_columns=split.group_columns, split_file=split.file,
         cache_dir=cache, for_training=for_training,
     )  # fmt: skip
+    places.remember(cache)
+    return table
 
 
 def builtin_tickets(cache: Path, count: int, seed: int) -> Path:

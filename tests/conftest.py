@@ -5,6 +5,8 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["WANDB_MODE"] = "offline"
 os.environ.pop("WANDB_API_KEY", None)
+# Tests note no places in the list of the user's own runs.
+os.environ["RCA_PLACES"] = ""
 # Tiny models gain nothing from threads, and threads that spin for each other crawl on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "RCA_EXIT_FILE", "ACCELERATE_MIXED_PRECISION"):

@@ -13,6 +13,7 @@ from rca_dist import cli, data_report
 from rca_dist.command_line import parse
 from rca_dist.errors import UserError
 from rca_dist.tickets import TicketTable
+from rca_dist.tickets.plural import counted
 
 
 def write_export(path: Path, count: int = 60) -> Path:
@@ -87,7 +88,7 @@ def test_a_folder_that_cannot_be_is_one_message(export: Path) -> None:
 def test_one_ticket_is_described_and_written(tmp_path: Path) -> None:
     config = parse(["data.path=one.csv"]).config
     page = data_report.main_page(config, one_ticket(), folder=tmp_path, arguments=["data.path=one.csv"])
-    assert "1 rows, 1 usable tickets" in page
+    assert "1 row, 1 usable ticket" in page
     assert "No split: one ticket cannot be split" in page
     assert "Not measured: only 1 tickets" in page
     assert "training needs at least 10" in page
@@ -105,7 +106,7 @@ def test_small_files_are_described_from_the_command_line(
     write_export(tmp_path / "few.csv", count)
     assert cli.data(["few.csv", "--html"]) == 0
     page = capsys.readouterr().out
-    assert f"few.csv: {count} rows, {count} usable tickets" in page
+    assert f"few.csv: {counted(count, 'row')}, {counted(count, 'usable ticket')}\n" in page
     assert "training needs at least 10" in page
     written = json.loads((tmp_path / "data.json").read_text())
     assert len(written["profile"]["samples"]) == count

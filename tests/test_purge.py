@@ -13,7 +13,9 @@ import pytest
 from rca_dist import cli, data_report
 from rca_dist.errors import UserError
 from rca_dist.purge import purge
+from rca_dist.purge.wanted import near_ids, ticket
 from rca_dist.report import write_report
+from rca_dist.runtime import places
 from rca_dist.tickets import TicketTable, prepare
 
 SECRET, NAME = "the blue cabinet key", "Zebulon"
@@ -57,6 +59,8 @@ def make_run(folder: Path, table: TicketTable, **run: object) -> Path:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """runs/.cache with two tables and a token file, runs/a trained on INC0007, runs/other of another export."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("RCA_PLACES", raising=False)
     cache = tmp_path / "runs" / ".cache"
     export = write_export(tmp_path / "t.csv")
     table = next(t for seed in range(20) if side(t := prepare(export, kind="random", seed=seed, cache_dir=cache)) == "train")
@@ -262,3 +266,104 @@ def test_the_command_prints_and_ends_well(place: Path, capsys: pytest.CaptureFix
     assert any((place / "runs" / ".cache").iterdir())
     assert cli.clean([]) == 0
     assert not any((place / "runs" / ".cache").iterdir())
+
+
+def test_runs_and_caches_elsewhere_are_known_from_the_list_of_places(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    away = tmp_path_factory.mktemp("elsewhere")
+    (place / "runs" / "a").rename(away / "run1")
+    (place / "runs" / ".cache").rename(away / ".cache")
+    said = purge(["--ticket", "INC0007"])
+    assert str(away) not in said
+    assert "Other folders were not searched; name them with --runs DIR and --cache DIR" in said
+    assert str(place) in said
+    places.remember(away / "run1", away / "gone")
+    places.remember(away / "run1")
+    assert places.register() == place / "home" / "rca_dist" / "places.jsonl"
+    assert len((place / "home" / "rca_dist" / "places.jsonl").read_text().splitlines()) == 2
+    said = purge(["--ticket", "INC0007", "--yes"])
+    # The table, its token file, and of the run the predictions, the split, the data and the report; one row of the other run.
+    assert "removed from " in said
+    assert f"{away / 'run1' / 'split.parquet'}: 1 row" in said
+    assert str(away / "run1" / "model") in said
+    assert f"Not there now, though runs wrote there once: {away / 'gone'}" in said
+    assert list((away / ".cache").iterdir()) == []
+    assert SECRET not in "".join((away / "run1" / name).read_text() for name in ("predictions.jsonl", "report.html"))
+
+
+def test_named_folders_are_searched_besides_this_one_and_a_cache_lies_beside_a_run(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    away = tmp_path_factory.mktemp("named")
+    (place / "runs" / "a").rename(away / "run1")
+    (place / "runs" / ".cache").rename(away / ".cache")
+    said = purge(["--ticket", "INC0007", "--runs", str(away / "run1"), "--runs", str(place / "runs")])
+    assert f"{away / '.cache'}: 1 token file" in said
+    assert str(Path("runs/other/split.parquet")) in said
+    assert "add --yes to remove it from " in said
+
+
+def test_a_list_of_places_that_cannot_be_written_or_read_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("RCA_PLACES", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    places.remember(tmp_path)
+    assert places.remembered() == []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    places.remember(tmp_path)
+    with (tmp_path / "rca_dist" / "places.jsonl").open("a") as handle:
+        handle.write('[1]\n{"path": 3}\n\xff{\n')
+    assert places.remembered() == [tmp_path]
+    monkeypatch.setenv("RCA_PLACES", "")
+    places.remember(tmp_path)
+    assert (places.register(), places.remembered()) == (None, [])
+    monkeypatch.setenv("RCA_PLACES", str(tmp_path / "mine.jsonl"))
+    places.remember(tmp_path)
+    assert (tmp_path / "mine.jsonl").is_file()
+
+
+def test_folders_of_other_programs_are_left_alone(place: Path) -> None:
+    foreign = place / "bench" / "x"
+    foreign.mkdir(parents=True)
+    (foreign / "run.json").write_text('{"name": "other program"}')
+    (foreign / "data.json").write_text('["INC0007 is here"]')
+    damaged = place / "bench" / ".cache" / "tickets-of-mine"
+    damaged.mkdir(parents=True)
+    (damaged / "notes").write_text("keep")
+    before = contents(place / "bench")
+    assert "bench" not in purge(["--ticket", "INC0007", "--yes"]).replace(str(place), "")
+    assert contents(place / "bench") == before
+
+
+def test_without_a_folder_called_runs_this_folder_is_searched(place: Path) -> None:
+    (place / "runs").rename(place / "out")
+    said = purge(["--ticket", "INC0007"])
+    assert f"{Path('out/a/split.parquet')}: 1 row" in said
+    assert f"{place / 'out' / '.cache'}: 1 token file" in said
+
+
+def test_a_page_in_a_folder_of_its_own_is_found(place: Path) -> None:
+    table = prepare(str(place / "t.csv"), cache_dir=place / "runs" / ".cache")
+    table.facts["raw_samples"] = [{"id": "INC0007", "prompt": "[2 words]", "answer": f"Replaced {SECRET}"}]
+    data_report.write(data_report.build(table), place / "pages" / "march")
+    assert SECRET in (place / "pages" / "march" / "data.json").read_text()
+    purge(["--ticket", "INC0007", "--yes"])
+    assert SECRET not in "".join(path.read_text() for path in (place / "pages" / "march").iterdir())
+
+
+@pytest.mark.parametrize("written", ["1201", "1 201", "1\u00a0201", "1\u202f201 ", "#1201"])
+def test_numbers_are_compared_without_spaces(written: str) -> None:
+    assert all(ticket(written).is_ticket(other) for other in ("1 201", "1\u00a0201", "1201"))
+    assert not ticket(written).is_ticket("12010")
+
+
+def test_a_number_that_is_not_found_comes_with_those_like_it(place: Path) -> None:
+    said = purge(["--ticket", "7"])
+    assert "found in no cache and no run directory of: " in said
+    assert str(place) in said
+    assert "Did you mean INC0007?" in said
+    assert near_ids("INC0012345", {"INC0012354", "REQ1", "INC0999999"}) == ["INC0012354"]
+    assert near_ids("1201", {"0001201", "7"}) == ["0001201"]
+    assert near_ids("x" * 200_000, {"x" * 199_999}) == []
+    assert "Did you mean" not in purge(["--ticket", "ZZZ"])

@@ -1,12 +1,14 @@
 """Cached tables and token files: which hold it, and their removal. An entry goes whole, it is made again when needed."""
 
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rca_dist.purge.wanted import Trace, Wanted, in_file
 
+_ENTRY = re.compile(r"tickets-[0-9a-f]{24}")
 _TOKENS = ("tokens-*.safetensors", "tokens-*.tmp")
 
 
@@ -46,13 +48,27 @@ def search_cache(folder: Path, wanted: Wanted) -> CacheHits:
     """Look through the tables and generated exports of a cache folder."""
     hits = CacheHits(folder)
     for entry in sorted({*folder.glob("tickets-*"), *folder.glob(".tickets-*")}):
-        found = _search_table(entry, wanted) if entry.is_dir() else None
+        found = _search_table(entry, wanted) if entry.is_dir() and _is_ours(entry) else None
         if found is not None and (found.tickets is None or found.holds):
             hits.tables.append(found)
         if found is not None and found.fingerprint:
             hits.searched.add(found.fingerprint)
     hits.exports = [path for path in sorted(folder.glob("builtin-tickets-*.csv")) if in_file(path, wanted) is not False]
     return hits
+
+
+def ids_in(folder: Path) -> set[str]:
+    """The ticket ids of all tables of a cache folder that can be read."""
+    import pandas
+    import pyarrow
+
+    found: set[str] = set()
+    for entry in folder.glob("tickets-*"):
+        try:
+            found.update(map(str, pandas.read_parquet(entry / "tickets.parquet", columns=["id"])["id"]))
+        except (OSError, ValueError, KeyError, pyarrow.ArrowException):
+            continue
+    return found
 
 
 def token_files(folder: Path) -> list[Path]:
@@ -66,6 +82,12 @@ def remove(hits: CacheHits) -> None:
         shutil.rmtree(table.path, ignore_errors=False)
     for path in (*hits.exports, *hits.token_files):
         path.unlink(missing_ok=True)
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether `prepare` made this folder: caches are looked for in many places, and `tickets-...` is a common name."""
+    made = entry.name.startswith(".") or _ENTRY.fullmatch(entry.name)
+    return bool(made) or any((entry / name).is_file() for name in ("tickets.parquet", "facts.json"))
 
 
 def _search_table(entry: Path, wanted: Wanted) -> CachedTable:

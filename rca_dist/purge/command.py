@@ -1,30 +1,36 @@
 """`rca-dist clean --ticket ID | --text PATTERN`: look everywhere, say what is there, remove it with --yes."""
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rca_dist.errors import UserError
 from rca_dist.purge import caches, runs, wanted
 from rca_dist.purge.caches import CacheHits
 from rca_dist.purge.pages import PageHits, search_page
 from rca_dist.purge.runs import RunHits
-from rca_dist.yaml_files import read_yaml
+from rca_dist.purge.where import DEPTH, Where, where
 
 _PLURALS = {"entry": "entries"}
+_SHOWN = 20
 USAGE = "rca-dist clean --ticket ID | --text PATTERN [--runs DIR] [--cache DIR] [--yes]"
 
 
 @dataclass
 class Found:
-    """All that holds it."""
+    """All that holds it, where it was looked for, and numbers like the one that was not found."""
 
+    searched: Where = field(default_factory=Where)
     caches: list[CacheHits] = field(default_factory=list)
     runs: list[RunHits] = field(default_factory=list)
     pages: list[PageHits] = field(default_factory=list)
     unread: int = 0
+    near: list[str] = field(default_factory=list)
+
+    @property
+    def places(self) -> int:
+        """How many files and folders hold it that --yes changes or deletes."""
+        return len(_cache_lines(self.caches)) + len(_file_lines(self))
 
     @property
     def removable(self) -> bool:
@@ -40,25 +46,24 @@ def purge(argv: list[str]) -> str:
     """Run the command and return what it says. Without --yes nothing is changed. Raises UserError for wrong arguments."""
     options = _options(argv)
     looked_for = wanted.ticket(options.ticket) if options.ticket is not None else wanted.text(options.text)
-    folder = Path(options.runs)
-    if not folder.is_dir():
-        raise UserError(f"clean: --runs={folder}: no such directory; give the folder that holds your run directories")
-    found = search(looked_for, folder, [Path(path) for path in options.cache])
+    named = [Path(path).expanduser() for path in options.runs]
+    for folder in named:
+        if not folder.is_dir():
+            raise UserError(f"clean: --runs={folder}: no such directory; give the folder that holds your run directories")
+    found = search(looked_for, where(named, [Path(path).expanduser() for path in options.cache]))
     name = f"ticket {options.ticket}" if options.ticket is not None else "the given text"
     if options.yes:
         remove(found)
     return "\n".join(describe(found, name, done=options.yes, by_text=options.text is not None))
 
 
-def search(looked_for: wanted.Wanted, folder: Path, more_caches: Iterable[Path] = ()) -> Found:
-    """Look through the caches of the runs below `folder`, the run directories, and the pages of `rca-dist data`."""
-    directories = runs.run_directories(folder)
-    places = dict.fromkeys(path.absolute() for path in (*more_caches, folder / ".cache", *_named_caches(directories)))
-    hits = [caches.search_cache(place, looked_for) for place in places if place.is_dir()]
+def search(looked_for: wanted.Wanted, places: Where) -> Found:
+    """Look through caches, run directories, and the pages of `rca-dist data`."""
+    hits = [caches.search_cache(place.absolute(), looked_for) for place in places.caches]
     tables = [table for place in hits for table in place.tables]
     searched = {fingerprint for place in hits for fingerprint in place.searched}
     known = [(table.fingerprint, table.file, table.trace) for table in tables if table.trace is not None]
-    run_hits = [found for path in directories if (found := runs.search_run(path, looked_for, known, searched))]
+    run_hits = [found for path in places.runs if (found := runs.search_run(path, looked_for, known, searched))]
     # Tokens of a table that is cached no more lie beside those of the others.
     in_a_run = any(hit.rows or hit.predictions for hit in run_hits)
     for hit in hits:
@@ -69,9 +74,13 @@ def search(looked_for: wanted.Wanted, folder: Path, more_caches: Iterable[Path] 
         trace.ids |= source.ids
         trace.texts += source.texts
     meant = {table.fingerprint for table in tables if table.fingerprint} | {hit.fingerprint for hit in run_hits if hit.rows}
-    pages = [search_page(place, trace, meant) for place in dict.fromkeys([Path(), folder])]
+    pages = [search_page(place, trace, meant) for place in places.pages]
     unread = sum(len(caches.token_files(hit.folder)) for hit in hits if not hit)
-    return Found([hit for hit in hits if hit], run_hits, [page for page in pages if page], unread)
+    result = Found(places, [hit for hit in hits if hit], run_hits, [page for page in pages if page], unread)
+    if looked_for.ticket is not None and not result:
+        ids = (identifier for folder in places.caches for identifier in caches.ids_in(folder))
+        result.near = wanted.near_ids(looked_for.ticket, {*ids, *(one for run in places.runs for one in runs.ids_in(run))})
+    return result
 
 
 def remove(found: Found) -> None:
@@ -91,11 +100,15 @@ def describe(found: Found, name: str, *, done: bool, by_text: bool) -> list[str]
     """What was found, as counts per file, and what remains to be done by hand."""
     lines: list[str] = []
     if not found:
-        lines.append(f"{name}: found in no cache and no run directory")
+        lines.append(f"{name}: found in no cache and no run directory of: {', '.join(_roots(found.searched))}")
+        if found.near:
+            lines.append(f"Did you mean {' or '.join(found.near)}?")
     elif not found.removable:
         lines.append(f"{name}: found only in files that this command leaves as they are")
     else:
-        lines.append(f"{name}: removed" if done else f"{name}: found; nothing is changed yet, add --yes to remove it")
+        count = _number(found.places, "place")
+        kept = f"{name}: found; nothing is changed yet, add --yes to remove it from {count}"
+        lines.append(f"{name}: removed from {count}" if done else kept)
     lines += _titled("cached tables, deleted whole (they are made again from the export)", _cache_lines(found.caches))
     lines += _titled("run directories and pages", _file_lines(found))
     models = [str(path) for run in found.runs if run.trained for path in run.models]
@@ -118,6 +131,9 @@ def describe(found: Found, name: str, *, done: bool, by_text: bool) -> list[str]
             "Text is redacted before it is stored: placeholders such as <EMAIL> stand for addresses, phone numbers and the "
             "like, so a search for one finds nothing. Look for the ticket's number instead (--ticket ID)."
         )
+    if found:
+        lines += _titled(f"searched, run directories up to {DEPTH} levels deep", _roots(found.searched))
+    lines.append(_not_searched(found.searched))
     lines.append("The export itself is not touched: take the ticket out of it, or the next run reads it again.")
     return lines
 
@@ -154,15 +170,19 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else _PLURALS.get(noun, noun + 's')}"
 
 
-def _named_caches(directories: Iterable[Path]) -> list[Path]:
-    """Cache folders that the configs of runs name."""
-    found = []
-    for directory in directories:
-        config: Any = read_yaml(directory / "config.yaml", [])
-        data = config.get("data") if isinstance(config, dict) else None
-        if isinstance(data, dict) and data.get("cache_dir"):
-            found.append(Path(str(data["cache_dir"])).expanduser())
-    return found
+def _roots(searched: Where) -> list[str]:
+    more = len(searched.roots) - _SHOWN
+    return [*map(str, searched.roots[:_SHOWN]), *([f"{more} more folders that runs have noted"] if more > 0 else [])]
+
+
+def _not_searched(searched: Where) -> str:
+    text = "Other folders were not searched; name them with --runs DIR and --cache DIR (each as often as you like)."
+    if searched.cut:
+        text += " This folder has too many subfolders to look through all of them: name those of your runs."
+    if searched.gone:
+        shown = ", ".join(map(str, searched.gone[:3])) + (", ..." if len(searched.gone) > 3 else "")
+        text += f" Not there now, though runs wrote there once: {shown}."
+    return text
 
 
 def _options(argv: list[str]) -> argparse.Namespace:
@@ -170,7 +190,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--ticket")
     chosen.add_argument("--text")
-    parser.add_argument("--runs", default="runs")
+    parser.add_argument("--runs", action="append", default=[])
     parser.add_argument("--cache", action="append", default=[])
     parser.add_argument("--yes", action="store_true")
     try:

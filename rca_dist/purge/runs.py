@@ -49,10 +49,9 @@ class RunHits:
         return self.holds or bool(self.others or self.unknown or (self.earlier and self.models))
 
 
-def run_directories(folder: Path) -> list[Path]:
-    """Run directories at or below `folder`, three levels deep at most."""
-    patterns = ("run.json", "*/run.json", "*/*/run.json", "*/*/*/run.json")
-    return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
+def ids_in(path: Path) -> set[str]:
+    """The ticket ids in the split of a run."""
+    return {identifier for identifier, _ in _sides(path)}
 
 
 def search_run(

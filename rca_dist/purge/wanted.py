@@ -1,5 +1,6 @@
 """What is looked for: a ticket by its number, or a text, and which strings and records hold it."""
 
+import difflib
 import html
 import re
 import unicodedata
@@ -12,6 +13,9 @@ from rca_dist.errors import UserError
 
 LARGEST_FILE = 64 * 2**20
 _QUOTED = 30  # characters from which a piece of text tells whose ticket it is
+_MOST_COMPARED = 50_000
+_SPACES = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
+_NOT_DIGIT = re.compile(r"\D+")
 Holds = Callable[[str], bool]
 
 
@@ -29,8 +33,8 @@ class Wanted:
         return bool(self.ticket and distinctive(self.ticket) and _as_word(self.ticket)(text))
 
     def is_ticket(self, identifier: str) -> bool:
-        """Whether this is the id asked for, case and outer spaces aside."""
-        return self.ticket is not None and identifier.strip().casefold() == self.ticket.strip().casefold()
+        """Whether this is the id asked for, case, spaces ('1 201' of GLPI) and a leading '#' aside."""
+        return self.ticket is not None and plain_id(identifier) == plain_id(self.ticket)
 
 
 @dataclass
@@ -82,8 +86,28 @@ def text(pattern: str) -> Wanted:
     return Wanted(holds=lambda cell: needle in _folded(cell))
 
 
+def plain_id(identifier: str) -> str:
+    """A ticket's number without spaces of any kind, case and leading '#': how two spellings of it are compared."""
+    return _SPACES.sub("", identifier).removeprefix("#").casefold()
+
+
+def near_ids(identifier: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known ids that look most like one that was not found: of the same digits first, then of similar spelling."""
+    wanted = plain_id(identifier)
+    by_plain: dict[str, str] = {}
+    for one in sorted(known):
+        by_plain.setdefault(plain_id(one), one)
+    digits = _NOT_DIGIT.sub("", wanted).lstrip("0")
+    same = [one for plain, one in by_plain.items() if digits and _NOT_DIGIT.sub("", plain).lstrip("0") == digits]
+    length = len(wanted)
+    alike = [plain for plain in by_plain if abs(len(plain) - length) <= 2][:_MOST_COMPARED] if 3 < length <= 60 else []
+    close = [by_plain[plain] for plain in difflib.get_close_matches(wanted, alike, n=most, cutoff=0.8)]
+    return list(dict.fromkeys([*same, *close]))[:most]
+
+
 def distinctive(identifier: str) -> bool:
     """Whether a number can be looked for in any file: '17' stands everywhere, 'INC0017' does not."""
+    identifier = plain_id(identifier)
     return len(identifier) >= 7 or (len(identifier) >= 4 and not identifier.isdigit())
 
 
@@ -135,7 +159,9 @@ def _within(value: Any, holds: Holds) -> bool:
 
 
 def _as_word(identifier: str) -> Holds:
-    pattern = re.compile(rf"(?<![\w-]){re.escape(identifier.strip())}(?![\w-])", re.IGNORECASE)
+    # Digits may be written in groups: '1 234 567'.
+    signs = "[ \u00a0\u202f]?".join(map(re.escape, plain_id(identifier)))
+    pattern = re.compile(rf"(?<![\w-]){signs}(?![\w-])", re.IGNORECASE)
     return lambda cell: pattern.search(cell) is not None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rca_dist.errors import UserError
+from rca_dist.runtime import places
 from rca_dist.runtime.files import read_json, write_json, write_text
 from rca_dist.runtime.meters import commit, versions
 
@@ -70,6 +71,7 @@ class RunDirectory:
         self.facts.pop("finished_at", None)
         write_text(self.path / "config.yaml", config_yaml)
         self.save()
+        places.remember(self.path)
 
     def _lock(self) -> None:
         """Hold the directory until this process ends. Raises: UserError when another start holds it."""

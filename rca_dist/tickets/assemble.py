@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rca_dist.errors import UserError
 from rca_dist.tickets.clean import Cleaner
-from rca_dist.tickets.columns import ColumnMap, map_columns
-from rca_dist.tickets.dates import ParsedDates, date_notes, parse_dates
+from rca_dist.tickets.columns import map_columns
+from rca_dist.tickets.dates import date_notes, parse_dates, time_split_problem
 from rca_dist.tickets.describing import facts as facts_of
 from rca_dist.tickets.describing.before import raw_samples
 from rca_dist.tickets.groups import Groups, near_duplicate_groups
@@ -37,13 +38,18 @@ def assemble(raw: RawTable, shaping: Shaping) -> tuple["pandas.DataFrame", dict[
     mapped = map_columns(raw.columns, shaping.columns, shaping.group_columns, split_needed=shaping.kind == "file")
     mapped.notes[:0] = raw.notes
     cleaner, redactor, dropped = Cleaner(shaping.repair_mojibake), _redactor(shaping), Counter(raw.dropped)
-    dates = parse_dates(raw.columns[mapped.created_at], mapped.date_order) if mapped.created_at else None
+    dates = parse_dates(raw.columns[mapped.created_at], *shaping.order(mapped)) if mapped.created_at else None
     if dates and mapped.created_at:
-        mapped.notes += date_notes(dates, mapped.created_at)
-    if shaping.for_training:
-        _check_dates(shaping.kind, dates, mapped)
+        mapped.notes += date_notes(dates, mapped.created_at, raw.place)
+    undated = time_split_problem(dates, mapped.created_at, raw.place) if shaping.kind == "time" else ""
+    if undated and shaping.for_training:
+        raise UserError(undated)
     column_facts = facts_of.columns(raw, mapped)
-    tickets = clean_and_select(raw, mapped, dates, cleaner, dropped, shaping)
+    tickets = clean_and_select(
+        raw, mapped, dates, cleaner, dropped,
+        # Where no split by time is possible, no row is left out for it.
+        replace(shaping, kind="group") if undated else shaping,
+    )  # fmt: skip
     read = raw.rows + raw.dropped.total()
     if shaping.for_training:
         require_tickets(len(tickets.ids), read, dropped, raw.name, " + ".join(mapped.answers))
@@ -54,7 +60,7 @@ def assemble(raw: RawTable, shaping: Shaping) -> tuple["pandas.DataFrame", dict[
     before = raw_samples(tickets.ids, tickets.prompts, tickets.answers, seen_raw, redactor=_redactor(shaping))
     raw.columns.clear()
     groups = near_duplicate_groups(tickets.ids, [tickets.prompts, tickets.answers], shaping.similarity, tickets.groups)
-    split = _split(tickets, groups, shaping)
+    split = _split(tickets, groups, shaping, undated)
     facts = {
         **facts_of.source(raw),
         "columns": column_facts,
@@ -74,28 +80,6 @@ def assemble(raw: RawTable, shaping: Shaping) -> tuple["pandas.DataFrame", dict[
     return _frame(tickets, languages, groups, split), facts
 
 
-def _check_dates(kind: str, dates: ParsedDates | None, mapped: ColumnMap) -> None:
-    if kind != "time":
-        return
-    flag = "--data.columns.created_at=NAME"
-    if dates is None:
-        raise UserError(
-            f"split.kind=time needs a date column and none was found; name it with {flag}, or use split.kind=group."
-        )
-    if dates.order == "ambiguous":
-        raise UserError(
-            f"split.kind=time: dates in {mapped.created_at!r} can be read day first or month first (no value settles it, or "
-            f"values contradict each other). Export ISO dates (2025-02-06), name another column with {flag}, or "
-            "use split.kind=group."
-        )
-    found = sum(value is not None for value in dates.values)
-    if found * 2 < len(dates.values):
-        raise UserError(
-            f"split.kind=time: only {found} of {len(dates.values)} values in {mapped.created_at!r} are dates; "
-            f"name another column with {flag}, or use split.kind=group."
-        )
-
-
 def _redactor(shaping: Shaping) -> Redactor:
     return Redactor(name_finder(shaping.names), shaping.own_domains)
 
@@ -105,11 +89,14 @@ def _redact(tickets: Tickets, languages: Sequence[str], redactor: Redactor) -> N
     if "oracle_answer" in tickets.extra:
         lists.append(tickets.extra["oracle_answer"])
     for row, texts in enumerate(zip(*lists, strict=True)):
-        for column, text in zip(lists, redactor.redact_ticket(texts, language=languages[row]), strict=True):
+        redacted = redactor.redact_ticket(texts, language=languages[row], people=tickets.people[row])
+        for column, text in zip(lists, redacted, strict=True):
             column[row] = text
 
 
-def _split(tickets: Tickets, groups: Groups, shaping: Shaping) -> Split:
+def _split(tickets: Tickets, groups: Groups, shaping: Shaping, problem: str = "") -> Split:
+    if problem:
+        return Split(["train"] * len(tickets.ids), [-1] * len(tickets.ids), {"kind": shaping.kind, "problem": problem})
     try:
         return make_split(
             tickets.ids, groups.labels, kind=shaping.kind, test_size=shaping.test_size,

@@ -10,6 +10,7 @@ from typing import Any
 from rca_dist.errors import UserError
 from rca_dist.tickets.cleaning import journal_entries
 from rca_dist.tickets.cleaning.boilerplate import is_boilerplate
+from rca_dist.tickets.cleaning.greetings import strip_greeting
 from rca_dist.tickets.cleaning.mail import strip_thread
 from rca_dist.tickets.cleaning.markup import strip_markup
 from rca_dist.tickets.cleaning.notices import strip_notices
@@ -59,14 +60,15 @@ class Cleaner:
 
         `journal`: cells hold dated entries; they come out oldest first and without names. With `cut_at` (one UTC time a
         row, None for no cut) entries from that time on are left out; with `answer` only the last entry that says something
-        stays.
+        stays. Cells of an `answer` lose the greeting line that they open with.
         `real_breaks` (`has_real_breaks`) and `date_order` (`journal_entries.date_order_of`) depend on the whole column: give
         them with a part of it. Raises ValueError when `cut_at` has another length than `cells`.
         """
         if real_breaks is None:
             real_breaks = has_real_breaks(cells)
         if not journal:
-            return [self._cell(cell, real_breaks) for cell in cells]
+            texts = [self._cell(cell, real_breaks) for cell in cells]
+            return [self._without_greeting(text) for text in texts] if answer else texts
         if cut_at and len(cut_at) != len(cells):
             raise ValueError(f"cut_at has {len(cut_at)} times for {len(cells)} cells")
         texts = [self._plain(cell, real_breaks) for cell in cells]
@@ -90,7 +92,7 @@ class Cleaner:
             found = kept
         found = [journal_entries.Entry(entry.time, entry.author, entry.kind, self._without_mail(entry.text)) for entry in found]
         if answer:
-            return journal_entries.answer_of(found)
+            return self._without_greeting(journal_entries.answer_of(found))
         return "\n\n".join(entry.text for entry in found if entry.text)
 
     def _plain(self, cell: str, real_breaks: bool) -> str:
@@ -120,6 +122,9 @@ class Cleaner:
         text = self._counted("mail notice", text, strip_notices(text))
         text = self._counted("signature", text, strip_signature(text))
         return text if text is before else normalise_whitespace(text)
+
+    def _without_greeting(self, text: str) -> str:
+        return self._counted("greeting", text, strip_greeting(text)) if "\n" in text else text
 
     def _counted(self, rule: str, before: str, after: str) -> str:
         if before != after:

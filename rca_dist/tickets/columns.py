@@ -13,10 +13,13 @@ from rca_dist.tickets.mapping import slice_names
 from rca_dist.tickets.mapping.answer_column import choose_answer, named_answer_warnings
 from rca_dist.tickets.mapping.answer_names import NEVER_PROMPT, is_journal, is_oracle
 from rca_dist.tickets.mapping.chosen_columns import ROLES, Columns, find_column, list_columns, named_columns
-from rca_dist.tickets.mapping.column_kinds import TEXT, YES_NO, kind_of, sample_of
+from rca_dist.tickets.mapping.column_kinds import DATES, EMPTY, TEXT, YES_NO, kind_of, sample_of
+from rca_dist.tickets.mapping.header_row import refuse_headerless
 from rca_dist.tickets.mapping.join_answers import answer_labels, join_answers
+from rca_dist.tickets.mapping.people_names import is_person_name
 from rca_dist.tickets.mapping.prompt_columns import choose_prompt, ranked_columns, spare_columns
 from rca_dist.tickets.mapping.samples import samples
+from rca_dist.tickets.mapping.shown_names import quoted
 from rca_dist.tickets.words import is_missing
 
 __all__ = ["ROLES", "ColumnMap", "answer_labels", "find_column", "join_answers", "list_columns", "map_columns", "samples"]
@@ -48,7 +51,9 @@ class ColumnMap:
     groups: list[str] = field(default_factory=list)
     slices: list[str] = field(default_factory=list)
     slices_auto: bool = False
+    people: list[str] = field(default_factory=list)
     journal: set[str] = field(default_factory=set)
+    one_answer: bool = False
     date_order: str | None = None
     oracle_nll: str | None = None
     oracle_answer: str | None = None
@@ -60,6 +65,11 @@ class ColumnMap:
         """The first answer column."""
         return self.answers[0]
 
+    @property
+    def labels(self) -> list[str]:
+        """What stands before the part of each answer column in a joined answer; '' where they are one answer."""
+        return [""] * len(self.answers) if self.one_answer else answer_labels(self.answers)
+
 
 def map_columns(
     table: Columns, chosen: dict[str, Any] | None = None, group_columns: Sequence[str] = (), split_needed: bool = False
@@ -68,16 +78,20 @@ def map_columns(
 
     Raises UserError for an unknown name, for no prompt or answer column, and when two columns could be the answer.
     """
+    if not {"prompt", "answer"} <= {role for role, value in (chosen or {}).items() if value}:
+        refuse_headerless(table)
     named = named_columns(table, chosen or {})
     mapped = ColumnMap(named.get("prompt", []), named.get("answer", []))
     if mapped.answers:
         mapped.warnings += named_answer_warnings(table, mapped.answers)
     else:
-        mapped.answers = [choose_answer(table, mapped.prompt, mapped.notes)]
+        chosen_answer = choose_answer(table, mapped.prompt, mapped.notes)
+        mapped.answers, mapped.one_answer = chosen_answer.columns, len(chosen_answer.columns) > 1
+        mapped.warnings += chosen_answer.warnings
     if both := [column for column in mapped.answers if column in mapped.prompt]:
-        raise UserError(f"column {both[0]!r} is both prompt and answer; the model would only copy it. Name another one.")
+        raise UserError(f"column {quoted(both[0])} is both prompt and answer; the model would only copy it. Name another one.")
     mapped.warnings += [
-        f"prompt column {column!r} is a journal or closing field: it may hold the answer, written after the fix."
+        f"prompt column {quoted(column)} is a journal or closing field: it may hold the answer, written after the fix."
         for column in mapped.prompt
         if not NEVER_PROMPT.isdisjoint(names.name_forms(column))
     ]
@@ -94,6 +108,7 @@ def map_columns(
             [*named.get("group", []), *(find_column(table, column, "split.group_columns") for column in group_columns)]
         )
     )
+    mapped.people = _people(table, [*mapped.prompt, *mapped.spare, *mapped.answers])
     _map_slices(table, mapped, named, (chosen or {}).get("slices") in ([], ()))
     _note_related(table, mapped)
     _find_oracle(table, mapped)
@@ -120,6 +135,12 @@ def _map_course(table: Columns, mapped: ColumnMap, named: dict[str, list[str]]) 
         for column in ranked_columns(table, slice_names.OUTCOME, [*taken, *([mapped.status] if mapped.status else [])])
         if kind_of(table[column]).name != TEXT
     ]
+
+
+def _people(table: Columns, taken: Sequence[str]) -> list[str]:
+    """Columns of persons by name, in file order, that are not full of sentences, dates or flags."""
+    named = [column for column in table if column not in taken and is_person_name(column)]
+    return [column for column in named if kind_of(table[column]).name not in (TEXT, EMPTY, DATES, YES_NO)]
 
 
 def _map_slices(table: Columns, mapped: ColumnMap, named: dict[str, list[str]], none_wanted: bool) -> None:
@@ -154,8 +175,8 @@ def _note_related(table: Columns, mapped: ColumnMap) -> None:
         ]
         if shared and kind_of(table[column]).name not in (TEXT, YES_NO):
             mapped.notes.append(
-                f"{sum(shared)} tickets share a {column!r} with another one; to keep these on one side of the split, set "
-                f"--split.group_columns={[column]!r}."
+                f"{sum(shared)} tickets share a {quoted(column)} with another one; to keep these on one side of the split, set "
+                f"--split.group_columns=[{quoted(column)}]."
             )
             return
 
@@ -173,7 +194,9 @@ def _choose_id(table: Columns, taken: Sequence[str], notes: list[str]) -> str | 
         cells = [cell for cell in table[column] if cell.strip()]
         if len(cells) * 2 >= len(table[column]) and len(set(cells)) * 2 >= len(cells) and median(map(len, cells)) <= 64:
             return column
-        notes.append(f"column {column!r} is not taken as the ticket id: too many of its values are empty, repeated or long.")
+        notes.append(
+            f"column {quoted(column)} is not taken as the ticket id: too many of its values are empty, repeated or long."
+        )
     notes.append("no id column: ids are made from each ticket's text. Name one with --data.columns.id=NAME.")
     return None
 
@@ -196,6 +219,6 @@ def _find_oracle(table: Columns, mapped: ColumnMap) -> None:
         for cell in table[numbers]:
             float(cell or "nan")
     except ValueError:
-        mapped.notes.append(f"column {numbers!r} is not numeric, so the oracle columns are not used.")
+        mapped.notes.append(f"column {quoted(numbers)} is not numeric, so the oracle columns are not used.")
         return
     mapped.oracle_nll, mapped.oracle_answer = numbers, by_name["oracle answer"]

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rca_dist.tickets.describing.advice import advice_for
+from rca_dist.tickets.mapping.shown_names import shown
+from rca_dist.tickets.plural import counted
 
 WIDTH = 110
 _ANSWERS, _ANSWER = 5, 190
@@ -24,7 +26,7 @@ def describe(facts: Mapping[str, Any]) -> str:
     """
     rows, profile = facts["rows"], facts.get("profile") or {}
     parts = [
-        [f"{facts['file']}: {rows['in']} rows, {rows['kept']} usable tickets", *_source(facts)],
+        [f"{facts['file']}: {counted(rows['in'], 'row')}, {counted(rows['kept'], 'usable ticket')}", *_source(facts)],
         _left_out(rows),
         _columns(facts.get("columns", {})),
         _changed(facts),
@@ -68,7 +70,7 @@ def _left_out(rows: Mapping[str, Any]) -> list[str]:
     dropped = rows.get("dropped", {})
     if not dropped:
         return []
-    lines = [f"Left out: {sum(dropped.values())} rows"]
+    lines = [f"Left out: {counted(sum(dropped.values()), 'row')}"]
     width = len(str(max(dropped.values())))
     for reason, count in _largest_first(dropped):
         advice = advice_for(reason)
@@ -82,13 +84,13 @@ def _columns(columns: Mapping[str, Any]) -> list[str]:
     for role, entry in columns.items():
         if isinstance(entry, Mapping) and "columns" in entry:
             meaning = f" ({_ROLE_WORDS[role]})" if role in _ROLE_WORDS else ""
-            lines.append(f"  {role}: {' + '.join(entry['columns'])}{meaning}")
+            lines.append(f"  {role}: {' + '.join(map(shown, entry['columns']))}{meaning}")
             for name, values in entry.get("samples", {}).items() if role in _SHOWN else ():
-                lines += [f"      {name}: {value!r}" for value in dict.fromkeys(values[:2])]
+                lines += [f"      {shown(name)}: {value!r}" for value in dict.fromkeys(values[:2])]
             if role in _ROLE_WORDS:
                 lines.append(f"      another column: --data.columns.{role}={_ROLE_FLAGS[role]}")
         elif isinstance(entry, list) and entry:
-            lines.append(_wrapped(f"{role.replace('_', ' ')}: {', '.join(entry)}", "      ", "  "))
+            lines.append(_wrapped(f"{role.replace('_', ' ')}: {', '.join(map(shown, entry))}", "      ", "  "))
     missing = [role for role in ("id", "created_at") if columns and role not in columns]
     lines += [f"  {role}: none found; name one with --data.columns.{role}=NAME" for role in missing]
     return lines if len(lines) > 1 else []
@@ -149,11 +151,12 @@ def _size(facts: Mapping[str, Any], profile: Mapping[str, Any]) -> list[str]:
         words = profile.get("lengths", {}).get(part, {}).get("words")
         if words:
             lines.append(
-                f"  {name}: half have up to {words['p50']} words, 9 in 10 up to {words['p90']}, the longest {words['max']}"
+                f"  {name}: half have up to {counted(words['p50'], 'word')}, 9 in 10 up to {words['p90']}, "
+                f"the longest {words['max']}"
             )
     cut = profile.get("cut")
     if cut:
-        many = f"about {cut['tickets']} tickets ({100 * cut['share']:.1f} %)" if cut["tickets"] else "no ticket"
+        many = f"about {counted(cut['tickets'], 'ticket')} ({100 * cut['share']:.1f} %)" if cut["tickets"] else "no ticket"
         lines.append(_wrapped(f"train.max_length={cut['max_length']} would cut {many}; estimated: {cut['approximate']}"))
     time = profile.get("timeline") or {}
     if time.get("points"):

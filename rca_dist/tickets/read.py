@@ -89,8 +89,9 @@ def _read(content: Content, encoding: str | None, delimiter: str | None, lenient
         if table.dropped.total():
             raise UserError(f"{name}: no row could be read ({join_counts(table.dropped)}).")
         raise UserError(f"{name}: has a header but no rows." if table.columns else f"{name}: holds no tickets.")
-    table.columns = gather_repeated(table.columns)
-    table.files, table.origins = [name], [0] * table.rows
+    if not table.files:
+        table.columns = gather_repeated(table.columns)
+        table.files, table.origins = [name], [0] * table.rows
     table.sources = [
         {
             "name": name,
@@ -110,7 +111,18 @@ def _workbook(content: Content, sheet: str | None) -> RawTable:
     from rca_dist.tickets.reading.spreadsheet import parse_workbook
 
     found = parse_workbook(content, sheet)
-    return RawTable(content.name, "xlsx", found.columns, found.numbers, dropped=found.dropped, notes=found.notes)
+    # A row number says where a ticket stands only together with its sheet.
+    names = [f"{content.name}, sheet {one.title!r}" if len(found) > 1 else content.name for one in found]
+    tables = [
+        RawTable(
+            name, "xlsx", gather_repeated(one.columns), one.numbers,
+            dropped=one.dropped, files=[name], origins=[0] * len(one.numbers), notes=one.notes,
+        )
+        for name, one in zip(names, found, strict=True)
+    ]  # fmt: skip
+    table = merge(tables)
+    table.name = content.name
+    return table
 
 
 def _columnar(content: Content, form: str, lenient: bool) -> RawTable:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from rca_dist.tickets.redaction.accounts import looks_like_login
 from rca_dist.tickets.redaction.base import Rule, Sight, is_mixed, look
+from rca_dist.tickets.redaction.known_people import Known, aliases, known, replace_known
+from rca_dist.tickets.redaction.logins import LISTS
+from rca_dist.tickets.redaction.no_names import COMMON_NAME, NO_NAME
 from rca_dist.tickets.redaction.people import name_in
 from rca_dist.tickets.redaction.rules import RULES
 
@@ -41,11 +44,15 @@ class Redactor:
         self._names = names
         self._own = _own_domains(sorted({domain.strip(". ").lower() for domain in domains} - {""}))
 
-    def redact_ticket(self, texts: Sequence[str], language: str | None = None) -> list[str]:
+    def redact_ticket(self, texts: Sequence[str], language: str | None = None, people: Iterable[str] = ()) -> list[str]:
         """Redact the texts of one ticket. One value has one placeholder in all of them; the second of a kind is
         `<EMAIL_2>`. A login, password, host or full name that was recognised by what stands beside it is replaced
-        wherever else the ticket repeats it. `language` (`en`, `fr`...) is what the name model is chosen by."""
-        ticket = _Ticket(self.counts)
+        wherever else the ticket repeats it. `language` (`en`, `fr`...) is what the name model is chosen by. `people` are
+        the values of the export's people columns for this ticket (`Jane Roe`, `Roe, Jane`, `jroe`, a mail address):
+        their full names, first or family names alone and logins go wherever the texts hold them; teams and system
+        accounts among them are passed over."""
+        forms = known(people)
+        ticket = _Ticket(self.counts, forms)
         redacted = [self._redact(text, ticket, language) for text in texts]
         return [ticket.without_echoes(text) for text in redacted] if ticket.echoes else redacted
 
@@ -61,7 +68,9 @@ class Redactor:
                 break
             # What was glued to a value that is a placeholder now may stand free: 'SRV-01+33 1 99 00 12 34'.
             text, redacted = redacted, _apply(RULES, redacted, look(redacted), ticket)
-        text = redacted
+        text = replace_known(redacted, ticket.people, ticket.placeholder) if ticket.people else redacted
+        if text != redacted:
+            text = _apply(LISTS, text, sight, ticket)
         return self._without_names(text, ticket, language) if self._names else text
 
     def _without_names(self, text: str, ticket: "_Ticket", language: str | None) -> str:
@@ -80,22 +89,33 @@ class Redactor:
 class _Ticket:
     """The values of one ticket and their placeholders."""
 
-    def __init__(self, counts: Counter[str]) -> None:
+    def __init__(self, counts: Counter[str], people: Sequence[Known] = ()) -> None:
         self.counts = counts
+        self.people = people
         self.echoes: dict[str, str] = {}
         self._known: dict[str, dict[str, str]] = {}
+        self._aliases = aliases(people) if people else {}
 
     def placeholder(self, kind: str, value: str) -> str:
         """The placeholder of a value, counted; a new one for a new value."""
         self.counts[kind] += 1
         seen = self._known.setdefault(kind, {})
         key = _key(kind, value)
+        if kind == "PERSON":
+            key = self._aliases.get(key, key)
         if key not in seen:
             seen[key] = f"<{kind}>" if not seen else f"<{kind}_{len(seen) + 1}>"
-            echo = _echo(kind, value)
-            if echo and len(self.echoes) < _MOST_ECHOES:
-                self.echoes.setdefault(echo, seen[key] if kind != "PATH" else self._of_path(echo))
+            if kind == "PERSON" and " " in key:
+                self._learn(key)
+        for echo in _echoes(kind, value) if len(self.echoes) < _MOST_ECHOES else ():
+            self.echoes.setdefault(echo, seen[key] if kind != "PATH" else self._of_path(echo))
         return seen[key]
+
+    def _learn(self, name: str) -> None:
+        """'Mrs Roe' is Jane Roe from here on, unless the ticket has two of that name."""
+        for word in name.split():
+            if len(word) >= 3:
+                self._aliases[word] = name if self._aliases.get(word, name) == name else word
 
     def _of_path(self, user: str) -> str:
         """A user's folder has been a PATH; the bare login that it shows is a USER."""
@@ -157,7 +177,21 @@ def _key(kind: str, value: str) -> str:
         value = _SEPARATORS.sub("", value)
     elif kind == "USER":
         value = value.rpartition("\\")[2]
+    elif kind == "PERSON":  # 'Roe, Jane' is Jane Roe
+        value = " ".join(sorted(value.replace(",", " ").casefold().split()))
     return value if kind == "SECRET" else " ".join(value.casefold().split())
+
+
+def _echoes(kind: str, value: str) -> list[str]:
+    """The strings to look for in the rest of the ticket: none where it could be an ordinary word."""
+    if kind == "PERSON" and " " in value:
+        words = value.replace(",", " ").split()
+        alone = [word for word in words if len(word) >= 4 and word[0].isupper() and word.isalpha()]
+        lowered = {word.lower().strip(".") for word in words}
+        # 'Error Code' taken for a name must not take every 'Code' with it.
+        return [value, *(word for word in alone if lowered.isdisjoint(NO_NAME) and word.lower() not in COMMON_NAME)]
+    echo = _echo(kind, value)
+    return [echo] if echo else []
 
 
 def _echo(kind: str, value: str) -> str:
@@ -169,7 +203,7 @@ def _echo(kind: str, value: str) -> str:
         return value if 6 <= len(value) <= 60 and (is_mixed(value) or not value.isalnum()) and " " not in value else ""
     if kind == "HOST":
         return value if len(value) >= 5 and (is_mixed(value) or value.count(".") >= 2) else ""
-    return value if kind == "PERSON" and " " in value else ""
+    return ""
 
 
 def _own_domains(domains: list[str]) -> tuple[list[str], re.Pattern[str]] | None:

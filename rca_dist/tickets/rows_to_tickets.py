@@ -9,8 +9,9 @@ from typing import Any
 from rca_dist.errors import UserError
 from rca_dist.tickets.clean import Cleaner
 from rca_dist.tickets.cleaning.boilerplate import is_boilerplate
-from rca_dist.tickets.columns import ColumnMap, answer_labels, join_answers
+from rca_dist.tickets.columns import ColumnMap, join_answers
 from rca_dist.tickets.dates import ParsedDates, parse_dates
+from rca_dist.tickets.plural import counted
 from rca_dist.tickets.reading.raw_table import RawTable
 from rca_dist.tickets.selection import select_rows, unique_ids
 from rca_dist.tickets.splitting.split_files import read_sides, sides_from_names
@@ -27,6 +28,7 @@ class Shaping:
     redact: bool = True
     names: Sequence[str] | Mapping[str, str] = ()
     own_domains: Sequence[str] = ()
+    date_order: str | None = None
     repair_mojibake: bool = False
     keep_open: bool = False
     min_answer_words: int = 2
@@ -41,10 +43,15 @@ class Shaping:
     split_file: str | None = None
     for_training: bool = True
 
+    def order(self, mapped: ColumnMap) -> tuple[str | None, bool]:
+        """How a date of two numbers is read, and whether the user said so."""
+        return self.date_order or mapped.date_order, bool(self.date_order)
+
 
 @dataclass
 class Tickets:
-    """Tickets in file order, each list one entry per ticket; `rows` are their rows in the table as read."""
+    """Tickets in file order, each list one entry per ticket; `rows` are their rows in the table as read, `people` who
+    is named beside them (caller, assignee...), for redaction only."""
 
     rows: list[int]
     ids: list[str]
@@ -53,6 +60,7 @@ class Tickets:
     created: list[dt.datetime | None]
     slices: dict[str, list[str]]
     groups: list[list[str]]
+    people: list[tuple[str, ...]]
     sides: list[str]
     file_folds: Sequence[str | int]
     extra: dict[str, list[Any]]
@@ -61,11 +69,11 @@ class Tickets:
 def clean_and_select(
     raw: RawTable, mapped: ColumnMap, dates: ParsedDates | None, cleaner: Cleaner, dropped: Counter[str], shaping: Shaping
 ) -> Tickets:
-    prompts, answers = _prompts(raw, mapped, cleaner), _answers(raw, mapped, cleaner)
+    prompts, answers = _prompts(raw, mapped, cleaner, shaping), _answers(raw, mapped, cleaner)
     blank = [""] * raw.rows
     ids = [cell.strip() for cell in raw.columns[mapped.id]] if mapped.id else blank
     created = dates.values if dates else [None] * raw.rows
-    newest = parse_dates(raw.columns[mapped.updated_at], mapped.date_order).values if mapped.updated_at else created
+    newest = parse_dates(raw.columns[mapped.updated_at], *shaping.order(mapped)).values if mapped.updated_at else created
     states = [raw.columns[mapped.status]] if mapped.status else []
     outcomes = [raw.columns[column] for column in mapped.outcome]
     selection = select_rows(
@@ -94,18 +102,19 @@ def clean_and_select(
         created=[created[row] for row in rows],
         slices={column: [cells[row] for row in rows] for column, cells in slices.items()},
         groups=[[raw.columns[column][row] for row in rows] for column in mapped.groups],
+        people=[tuple(raw.columns[column][row] for column in mapped.people) for row in rows],
         sides=sides,
         file_folds=folds,
         extra=extra,
     )
 
 
-def _prompts(raw: RawTable, mapped: ColumnMap, cleaner: Cleaner) -> list[str]:
+def _prompts(raw: RawTable, mapped: ColumnMap, cleaner: Cleaner, shaping: Shaping) -> list[str]:
     """The prompt columns of each row, cleaned and joined; journals end where the ticket was resolved."""
     journals = mapped.journal.intersection(mapped.prompt)
     resolved: list[dt.datetime | None] = []
     if journals and mapped.resolved_at:
-        moments = parse_dates(raw.columns[mapped.resolved_at], mapped.date_order).values
+        moments = parse_dates(raw.columns[mapped.resolved_at], *shaping.order(mapped)).values
         # Without a date of the solution nothing tells which entries came after it, so none is shown.
         resolved = [moment or _BEFORE_ALL for moment in moments]
     parts = [
@@ -120,13 +129,14 @@ def _prompts(raw: RawTable, mapped: ColumnMap, cleaner: Cleaner) -> list[str]:
         for row, text in zip(empty, cleaner.column([raw.columns[column][row] for row in empty]), strict=True):
             prompts[row] = text
         if empty:
-            mapped.notes.append(f"{len(empty)} rows without text in {' and '.join(mapped.prompt)} take it from {column!r}.")
+            named = " and ".join(mapped.prompt)
+            mapped.notes.append(f"{counted(len(empty), 'row')} without text in {named} got it from {column!r}.")
     return prompts
 
 
 def _answers(raw: RawTable, mapped: ColumnMap, cleaner: Cleaner) -> list[str]:
     parts = [cleaner.column(raw.columns[column], journal=column in mapped.journal, answer=True) for column in mapped.answers]
-    return join_answers(parts, answer_labels(mapped.answers), is_boilerplate)
+    return join_answers(parts, mapped.labels, is_boilerplate)
 
 
 def _given_sides(

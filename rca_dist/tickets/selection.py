@@ -8,19 +8,20 @@ from dataclasses import dataclass
 
 from rca_dist.errors import UserError
 from rca_dist.tickets.cleaning.boilerplate import is_boilerplate
-from rca_dist.tickets.cleaning.outcomes import DUPLICATE, OPEN, answer_is_duplicate, status_outcomes
+from rca_dist.tickets.cleaning.outcomes import OPEN, POINTS_ELSEWHERE, answer_is_duplicate, status_outcomes
+from rca_dist.tickets.plural import counted
 from rca_dist.tickets.words import is_missing, join_counts, word_count
 
 LEAST_TICKETS = 10
 _ADVICE = {
     "empty answer": "most rows have no answer: export resolved tickets with their resolution text",
     "boilerplate answer": "most answers are stock phrases such as 'Issue resolved': the text that says what was done is "
-    "perhaps in "
-    "another column (work notes, root cause)",
+    "perhaps in another column (work notes, root cause)",
     "answer under": "most answers are very short: is it a status or a code? Lower data.min_answer_words to keep them",
     "still open": "most tickets are still open: export resolved ones, or keep these with data.keep_open=true",
     "cancelled": "most tickets are cancelled: export resolved ones",
-    "duplicate of": "most tickets only point at another ticket",
+    "duplicate of": "most tickets are closed as duplicates of another one",
+    "answer only points": "most answers only name another ticket: export the tickets they point at",
     "duplicate id": "most rows repeat the id of another row: check that the id column names tickets, with "
     "--data.columns.id=NAME",
     "exact duplicate row": "most rows stand in the file more than once",
@@ -91,8 +92,8 @@ def require_tickets(kept: int, rows_in: int, dropped: Counter[str], name: str, a
         return
     if dropped["empty answer"] and dropped["empty answer"] + dropped["exact duplicate row"] >= rows_in:
         raise UserError(
-            f"{name}: the answer column {answer!r} is empty in all {rows_in} rows. Export resolved tickets with their "
-            "resolution text, or name another column with --data.columns.answer=NAME."
+            f"{name}: the answer column {answer!r} is empty in all {counted(rows_in, 'row')}. Export resolved tickets "
+            "with their resolution text, or name another column with --data.columns.answer=NAME."
         )
     reasons = f" ({join_counts(dropped)})" if dropped.total() else ""
     advice = ""
@@ -101,8 +102,9 @@ def require_tickets(kept: int, rows_in: int, dropped: Counter[str], name: str, a
         if count * 2 >= rows_in:
             advice = next((f" Here {text}." for start, text in _ADVICE.items() if worst.startswith(start)), "")
     raise UserError(
-        f"{name}: only {kept} usable tickets of {rows_in} rows{reasons}; at least {LEAST_TICKETS} are needed.{advice} "
-        f"The answer column is {answer!r}; name another with --data.columns.answer=NAME, or export more tickets."
+        f"{name}: only {counted(kept, 'usable ticket')} of {counted(rows_in, 'row')}{reasons}; at least "
+        f"{LEAST_TICKETS} are needed.{advice} The answer column is {answer!r}; name another with "
+        "--data.columns.answer=NAME, or export more tickets."
     )
 
 
@@ -137,7 +139,7 @@ def _unusable(prompt: str, answer: str, min_answer_words: int, state: str | None
     if not prompt:
         return "empty prompt"
     if answer_is_duplicate(answer):
-        return DUPLICATE
+        return POINTS_ELSEWHERE
     if is_boilerplate(answer):
         return "boilerplate answer"
     if word_count(answer) < min_answer_words:

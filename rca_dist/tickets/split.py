@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rca_dist.errors import UserError
+from rca_dist.tickets.plural import counted
 from rca_dist.tickets.splitting.dealing import beside_test, by_folds, by_hash, unit_names
 from rca_dist.tickets.splitting.split_files import side_of, split_hash
 from rca_dist.tickets.splitting.time_split import UNUSED, by_time, by_time_folds, known_dates
@@ -15,7 +17,9 @@ KINDS = ("group", "random", "time", "file")
 SIDES = ("train", "validation", "test")
 TEMPLATED_SHARE = 0.3
 TEMPLATED_GROUPS = 20
+TEMPLATED_LEAST = 3
 FEW_TEST_TICKETS = 20
+_MOST_HELD_OUT = 0.7
 
 
 @dataclass
@@ -39,7 +43,11 @@ def is_templated(labels: Sequence[int]) -> bool:
     With under 40 tickets the second bound is half their number, or every small file would count as templated.
     """
     sizes = Counter(labels)
-    return max(sizes.values()) > TEMPLATED_SHARE * len(labels) or len(sizes) < min(TEMPLATED_GROUPS, len(labels) / 2)
+    largest = max(sizes.values())
+    # Two tickets alike in a handful are no sign of templates.
+    return (largest >= TEMPLATED_LEAST and largest > TEMPLATED_SHARE * len(labels)) or (
+        largest > 1 and len(sizes) < min(TEMPLATED_GROUPS, len(labels) / 2)
+    )
 
 
 def make_split(
@@ -88,7 +96,10 @@ def make_split(
     if templated:
         result.warnings.append(_templated_warning(labels, used != kind))
     _report_overlap(result, labels)
-    _report_size(result, test_size, folds)
+    share_for = partial(
+        _share_for, ids=ids, units=units, used=used, test_size=test_size, validation_size=validation_size, seed=seed
+    )
+    _report_size(result, test_size, folds, share_for)
     return result
 
 
@@ -177,7 +188,7 @@ def _sentence(facts: dict[str, Any]) -> str:
 def _templated_warning(labels: Sequence[int], fell_back: bool) -> str:
     largest = max(Counter(labels).values()) / len(labels)
     return (
-        f"templated data: near-duplicates form {len(set(labels))} groups, the largest holds {100 * largest:.0f} % "
+        f"templated data: near-duplicates form {counted(len(set(labels)), 'group')}, the largest holds {100 * largest:.0f} % "
         "of tickets; "
         + ("the split is random by ticket id, and " if fell_back else "")
         + "scores on it are no evidence of what a model learns."
@@ -191,23 +202,40 @@ def _report_overlap(result: Split, labels: Sequence[int]) -> None:
     result.facts["test_share_with_near_duplicate_in_train"] = round(share, 4)
     if share and not result.facts["templated"]:
         result.warnings.append(
-            f"{sum(tests)} of {len(tests)} test tickets ({100 * share:.0f} %) have a near-duplicate in train "
+            f"{sum(tests)} of {counted(len(tests), 'test ticket')} ({100 * share:.0f} %) have a near-duplicate in train "
             f"({result.facts['kind']} split): scores on them measure memory as well; compare with split.kind=group."
         )
 
 
-def _report_size(result: Split, test_size: float, folds: int) -> None:
+def _report_size(result: Split, test_size: float, folds: int, share_for: Callable[[int], float | None]) -> None:
     facts = result.facts
     count, total = facts["sizes"]["test"], len(result.sides)
     if facts["kind"] == "time" and not folds and count > 1.5 * max(1, test_size * total):
         facts["notes"].append(f"many tickets share the date of the cut: the test side holds {count / total:.0%} of tickets.")
     if count >= FEW_TEST_TICKETS:
         return
-    larger = min(0.3, round(FEW_TEST_TICKETS / total, 2))
     if facts["kind"] == "file":
         advice = "give more test tickets"
     elif folds:
         advice = "read the mean over all folds"
+    elif larger := share_for(FEW_TEST_TICKETS):
+        advice = f"set split.test_size={larger:g}, or read the mean over all folds (split.folds=5)"
     else:
-        advice = (f"set split.test_size={larger:g} or " if larger > test_size else "set ") + "split.folds=5"
-    result.warnings.append(f"the test side holds only {count} tickets, so scores on it are rough: {advice}.")
+        advice = "read the mean over all folds (split.folds=5), or export more tickets"
+    result.warnings.append(f"the test side holds only {counted(count, 'ticket')}, so scores on it are rough: {advice}.")
+
+
+def _share_for(
+    least: int, ids: Sequence[str], units: Sequence[str], used: str, test_size: float, validation_size: float, seed: int
+) -> float | None:
+    """The smallest share up to two fifths, in steps of 0.02, with which the test side would hold `least` tickets or more."""
+    for step in range(1, 21):
+        share = round(step / 50, 2)
+        if share <= test_size or share * len(ids) < least or share + validation_size >= _MOST_HELD_OUT:
+            continue
+        if (
+            used == "time"
+            or by_hash(units, {"test": share, "validation": validation_size}, f"{seed}", []).count("test") >= least
+        ):
+            return share
+    return None

@@ -20,7 +20,7 @@ from rca_dist.tickets.split import check_settings
 if TYPE_CHECKING:
     import pandas
 
-CODE_VERSION = 2
+CODE_VERSION = 4
 """Raise it with any change to what `prepare` returns: cached tables of another version are not used."""
 _TABLE, _FACTS = "tickets.parquet", "facts.json"
 
@@ -94,6 +94,7 @@ def prepare(
     names: Sequence[str] | Mapping[str, str] = (),
     own_domains: Sequence[str] = (),
     lenient: bool = False,
+    date_order: str | None = None,
     repair_mojibake: bool = False,
     keep_open: bool = False,
     min_answer_words: int = 2,
@@ -122,7 +123,8 @@ def prepare(
     shaping: dict[str, Any] = {
         "columns": columns or {}, "redact": redact, "own_domains": list(own_domains),
         "names": dict(names) if isinstance(names, Mapping) else list(names),
-        "repair_mojibake": repair_mojibake, "keep_open": keep_open, "min_answer_words": min_answer_words,
+        "date_order": date_order, "repair_mojibake": repair_mojibake, "keep_open": keep_open,
+        "min_answer_words": min_answer_words,
         "kind": kind, "similarity": similarity, "test_size": test_size, "validation_size": validation_size, "seed": seed,
         "folds": folds, "fold": fold, "group_columns": list(group_columns), "split_file": split_file,
         "for_training": for_training,

@@ -241,10 +241,11 @@ def test_day_or_month_first_is_read_from_the_whole_column() -> None:
     assert parse_dates(["06/02/2025", "02/13/2025"]).values[0] == utc(2025, 6, 2)
     assert parse_dates(["05-01-2026 16:24", "25-01-2026 1:00"]).order == "day first"
     assert parse_dates(["06.02.2025"]).values == [utc(2025, 2, 6)]
-    for cells in (["06/02/2025"], ["13/02/2025", "02/13/2025"]):
-        parsed = parse_dates([*cells, "2025-02-06"])
-        assert parsed.order == "ambiguous"
-        assert parsed.values == [None] * len(cells) + [utc(2025, 2, 6)]
+    alone = parse_dates(["06/02/2025", "2025-02-06"])
+    assert (alone.order, alone.values) == ("ambiguous", [None, utc(2025, 2, 6)])
+    # Cells that can be read in one way only are read, even where they contradict each other.
+    both = parse_dates(["13/02/2025", "02/13/2025", "06/02/2025", "2025-02-06"])
+    assert (both.order, both.values) == ("ambiguous", [utc(2025, 2, 13), utc(2025, 2, 13), None, utc(2025, 2, 6)])
 
 
 @pytest.mark.parametrize(

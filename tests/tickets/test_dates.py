@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from rca_dist.tickets.dates import date_notes, parse_dates, shared_order
+from rca_dist.tickets.dates import date_notes, order_problem, parse_dates, shared_order, time_split_problem
 
 
 def utc(*parts: int) -> dt.datetime:
@@ -111,6 +111,46 @@ def test_an_order_from_outside_counts_only_where_the_column_is_open() -> None:
     assert parse_dates(["05/06/2024"], "month first").values == [utc(2024, 5, 6)]
     assert parse_dates(["05/16/2024", "05/06/2024"], "day first").order == "month first"
     assert parse_dates(["05/16/2024", "16/05/2024"], "day first").order == "ambiguous"
+
+
+@pytest.mark.parametrize("order", ["month first", "month_first"])
+def test_the_order_that_a_user_gives_holds_whatever_the_column_says(order: str) -> None:
+    cells = ["05/06/2024", "27/01/2024", "2024-03-12", "13/02/2024"]
+    assert parse_dates(cells, order).values[0] == utc(2024, 6, 5)
+    forced = parse_dates(cells, order, forced=True)
+    # A cell that fits one order only is never emptied.
+    assert forced.values == [utc(2024, 5, 6), utc(2024, 1, 27), utc(2024, 3, 12), utc(2024, 2, 13)]
+    assert (forced.order, forced.unreadable, forced.against) == ("month first", 0, 2)
+    assert "2 of 4 cells in 'opened' do not fit data.date_order (month first)" in date_notes(forced, "opened")[0]
+    assert parse_dates(["05/06/2024"], order, forced=True).values == [utc(2024, 5, 6)]
+    assert parse_dates(["2024-05-06"], order, forced=True).order == "unambiguous"
+    both = parse_dates(["05/06/2024", "05/16/2024", "16/05/2024"], order, forced=True)
+    assert both.values == [utc(2024, 5, 6), utc(2024, 5, 16), utc(2024, 5, 16)]
+    assert "such as '16/05/2024' (row 2)" in date_notes(both, "opened", lambda row: f"row {row}")[0]
+    assert parse_dates(["05/06/2024"], None, forced=True).order == "ambiguous"
+
+
+def test_two_orders_in_one_column_are_named_with_their_rows() -> None:
+    cells = ["", "05/06/2024", "03/25/2024", "27/01/2024 08:00", "04/28/2024", "07/07/2024"]
+    parsed = parse_dates(cells)
+    expected = [None, None, utc(2024, 3, 25), utc(2024, 1, 27, 8), utc(2024, 4, 28), utc(2024, 7, 7)]
+    assert (parsed.values, parsed.order, parsed.unreadable) == (expected, "ambiguous", 1)
+    assert parsed.contradiction == ((3, "27/01/2024 08:00"), (2, "03/25/2024"))
+    said = date_notes(parsed, "opened", lambda row: f"t.csv, row {row + 2}")[0]
+    assert "'27/01/2024 08:00' (t.csv, row 5) can only be day first, '03/25/2024' (t.csv, row 4) only month first" in said
+    assert "--data.date_order=day_first or month_first" in said
+    assert "27/01" in order_problem(parsed, "opened")
+    assert "contradict each other" in time_split_problem(parsed, "opened")
+    # One slip in a hundred is no contradiction.
+    assert parse_dates([*cells[3:4] * 200, "03/25/2024"]).contradiction == ()
+
+
+def test_what_stands_against_a_split_by_time() -> None:
+    assert "no value settles it" in time_split_problem(parse_dates(["05/06/2024"]), "opened")
+    assert "--data.date_order=day_first" in time_split_problem(parse_dates(["05/06/2024"]), "opened")
+    assert "none was found" in time_split_problem(None, None)
+    assert "only 1 of 3 values in 'opened' are dates" in time_split_problem(parse_dates(["2024-01-01", "x", "y"]), "opened")
+    assert time_split_problem(parse_dates(["2024-01-01"]), "opened") == ""
 
 
 def test_columns_of_one_file_settle_each_other() -> None:

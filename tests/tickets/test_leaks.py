@@ -80,7 +80,8 @@ def test_known_test_answers_and_the_warnings_of_the_split_are_passed_on() -> Non
     made = make_split(frame["id"], [0] * 400)
     facts, warnings = find_warnings(frame, made)
     assert facts["leakage"]["test_answer_in_train"] == 1.0
-    assert warnings[0].startswith("templated data") and warnings[1].startswith("100 % of test answers")
+    assert warnings[0].startswith("100 % of the answers are the same text (400 of 400: 'restart the service and wait')")
+    assert warnings[1].startswith("templated data") and warnings[2].startswith("100 % of test answers")
     assert find_warnings(frame, made, most=1)[1] == warnings[:1]
 
 
@@ -186,3 +187,16 @@ def test_hostile_texts_cost_little() -> None:
 )
 def test_languages_by_script_and_by_model(text: str, language: str) -> None:
     assert detect_language(text) == language
+
+
+def test_one_text_for_most_answers_is_said_first_with_the_text() -> None:
+    frame = tickets()
+    for row in range(300):
+        frame["answer"][row] = "We looked at it and wrote to ann@example.com, do not hesitate to contact us again."
+    _, warnings = find_warnings(frame, split(frame))
+    assert warnings[0].startswith("75 % of the answers are the same text (300 of 400: 'We looked at it and wrote to <EMAIL>")
+    assert "ann@" not in warnings[0] and "data.columns.answer=NAME" in warnings[0]
+    frame["answer"] = [f"the fix was number {row % 5} of all" if row < 250 else f"swapped part {row}" for row in range(400)]
+    assert find_warnings(frame, split(frame))[1][0].startswith("62 % of the answers are one of 5 texts (most often, 50 times:")
+    frame["answer"] = [f"the fix was number {row % 80} of all of them" for row in range(400)]
+    assert not any("same text" in text or "texts (" in text for text in find_warnings(frame, split(frame))[1])

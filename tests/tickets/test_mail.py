@@ -343,3 +343,36 @@ def test_hostile_text_takes_no_long_time(hostile: str, journal: bool) -> None:
 def test_text_without_mail_comes_back_as_it_is() -> None:
     for rule in (strip_thread, strip_notices, strip_signature):
         assert rule(NEW) is NEW
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "Mit freundlichen Grüßen\ni. A. Hans-Peter Müller\nIT-Betrieb",
+        "Mit freundlichen Grüßen\n\nHans-Peter Müller\nContoso GmbH\nGeschäftsführer: Dr. Karl Schmidt | HRB 12345 München",
+        "Viele Grüße\ni.V. Sabine Lang\nUSt-Id: DE123456789\nSitz: Berlin",
+        "Mit freundlichen Grüßen\nppa. Sabine Lang\nContoso AG, Sitz der Gesellschaft: München, Registergericht: Amtsgericht "
+        "München HRB 12345, USt-IdNr. DE123456789, Vorstand: Karl Schmidt",
+        "Cordialement,\n\nJean Dupont\nContoso SAS au capital de 40 000 €\nRCS Paris B 123 456 789 - SIRET 123 456 789 00012\n"
+        "TVA intracommunautaire FR12345678901",
+        "Kind regards,\nAnn Lee\nContoso Ltd. Registered in England and Wales, Company No. 01234567\n"
+        "Registered office: 1 High Street, London",
+        "Saludos,\nAna\nContoso SL, CIF B12345678, Registro Mercantil de Madrid",
+        "Cordiali saluti\nGino Verdi\nContoso SpA, capitale sociale € 100.000, P.IVA 01234567890",
+    ],
+)
+def test_signatures_of_firms_go(signature: str) -> None:
+    assert clean(f"{NEW}\n\n{signature}") == NEW
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "Thanks,\nDirector: service does not start",
+        "Regards,\nAnn\nCapital: letters fail in the login field",
+        "Grüße\ni. O. ist das nicht, der Drucker steht",
+        "Cordialement,\nJean\nTVA : le calcul est faux dans le module",
+    ],
+)
+def test_what_only_looks_like_a_firm_stays(tail: str) -> None:
+    assert tail.rpartition("\n")[2] in clean(f"{NEW}\n\n{tail}")

@@ -167,12 +167,12 @@ def test_rows_without_text_in_the_prompt_take_another_description(tmp_path: Path
     rows[4] |= {"short_description": "", "description": "UNKNOWN"}
     table = prepare(write(tmp_path / "t.csv", rows))
     assert table.frame["prompt"][4] == "Seen from outside, tray 4 is loud"
-    assert any("1 rows without text" in note for note in table.facts["notes"])
+    assert any("1 row without text" in note for note in table.facts["notes"])
 
 
 def test_one_ticket_can_be_described_but_not_trained_on(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", [ticket(1)])
-    with pytest.raises(UserError, match="only 1 usable tickets"):
+    with pytest.raises(UserError, match="only 1 usable ticket of"):
         prepare(path)
     table = prepare(path, for_training=False)
     assert len(table.frame) == 1
@@ -197,3 +197,13 @@ def test_category_is_kept_for_slices_without_being_named(tmp_path: Path) -> None
     path = write(tmp_path / "t.csv", [ticket(n, category="Network" if n % 2 else "Printing") for n in range(40)])
     assert set(prepare(path).frame["slice_category"]) == {"Network", "Printing"}
     assert "slice_category" not in prepare(path, columns={"slices": []}).frame
+
+
+def test_people_named_beside_a_ticket_are_replaced_in_its_text(tmp_path: Path) -> None:
+    rows = [ticket(n, caller_id=("Karim Benali", "Siobhan Reilly")[n % 2], assigned_to="Service Desk") for n in range(30)]
+    for row in rows:
+        row["description"] += f" {row['caller_id']} saw it first."
+        row["close_notes"] += f" Confirmed by {row['caller_id'].split()[0]} at the service desk."
+    text = "\n".join(prepare(write(tmp_path / "t.csv", rows)).frame[["prompt", "answer"]].to_numpy().ravel())
+    assert not any(name in text for name in ("Karim", "Benali", "Siobhan", "Reilly"))
+    assert "at the service desk" in text

@@ -7,7 +7,15 @@ from collections import Counter
 import pytest
 
 from rca_dist.errors import UserError
-from rca_dist.tickets.cleaning.outcomes import CANCELLED, DUPLICATE, OPEN, answer_is_duplicate, status_outcomes
+from rca_dist.tickets.cleaning.outcomes import (
+    CANCELLED,
+    DUPLICATE,
+    OPEN,
+    POINTS_ELSEWHERE,
+    answer_is_duplicate,
+    status_outcomes,
+)
+from rca_dist.tickets.describing.advice import advice_for
 from rca_dist.tickets.selection import require_tickets, select_rows, unique_ids
 
 ANSWER = "Restarted the spooler and cleared its queue."
@@ -88,7 +96,9 @@ def test_outcomes_say_cancelled_and_duplicate_but_never_open() -> None:
 def test_answers_that_only_point_at_another_ticket_go(answer: str) -> None:
     assert answer_is_duplicate(answer)
     selection = select_rows(["p"], [answer], [""], [("x",)], [None])
-    assert (selection.rows, dict(selection.dropped)) == ([], {DUPLICATE: 1})
+    assert (selection.rows, dict(selection.dropped)) == ([], {POINTS_ELSEWHERE: 1})
+    closed = select_rows(["p"], [ANSWER], [""], [("x",)], [None], outcomes=[["Duplicate"]])
+    assert dict(closed.dropped) == {DUPLICATE: 1} and advice_for(DUPLICATE) != advice_for(POINTS_ELSEWHERE)
 
 
 @pytest.mark.parametrize("answer", ABOUT.split("|"))

@@ -171,6 +171,45 @@ def test_workbook_finds_the_sheet_and_the_header() -> None:
         parse(data, "t.xlsx", sheet="None2")
 
 
+def month(first: int, *more: list[object]) -> list[list[object]]:
+    head: list[object] = ["Number", "Short description", "Close notes"]
+    rows: list[list[object]] = [[f"INC{first + n}", f"printer {n}", "replaced the fuser"] for n in range(3)]
+    return [head, *rows, *more]
+
+
+def test_sheets_of_one_header_are_read_together() -> None:
+    turned: list[list[object]] = [["close_notes", "number", "short_description"], ["cleaned the glass", "INC30", "scanner"]]
+    other: list[list[object]] = [["Owner", "Team", "Phone list"], ["x", "y", "z"]]
+    data = workbook(("Cover", [["Report"]]), ("Jan", month(1)), ("Feb", month(11)), ("People", other), ("Mar", turned))
+    table = parse(data, "t.xlsx")
+    assert table.columns["Number"] == ["INC1", "INC2", "INC3", "INC11", "INC12", "INC13", "INC30"]
+    assert table.columns["Close notes"][-1] == "cleaned the glass"
+    assert (table.name, table.rows, len(table.sources), table.sources[0]["rows"]) == ("t.xlsx", 7, 1, 7)
+    assert table.place(4) == "t.xlsx, sheet 'Feb', row 3"
+    assert table.notes[0] == (
+        "t.xlsx: 3 sheets of one header are read ('Jan', 'Feb', 'Mar'), not 'Cover', 'People'; name one with --data.sheet=NAME."
+    )
+    assert parse(data, "t.xlsx", sheet="Feb").columns["Number"] == ["INC11", "INC12", "INC13"]
+
+
+def test_sheets_and_files_keep_their_places(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Number,Short description,Close notes\nINC9,mail,restarted it\n")
+    (tmp_path / "b.xlsx").write_bytes(workbook(("Jan", month(1)), ("Feb", month(11))))
+    (tmp_path / "c.csv").write_text("Number,Short description,Close notes\nINC8,mail,restarted it\n")
+    table = read_table(str(tmp_path))
+    places = [table.place(row) for row in (0, 1, 4, 7)]
+    assert places == ["a.csv, row 2", "b.xlsx, sheet 'Jan', row 2", "b.xlsx, sheet 'Feb', row 2", "c.csv, row 2"]
+    assert [source["name"] for source in table.sources] == ["a.csv", "b.xlsx", "c.csv"]
+
+
+def test_a_line_below_the_table_of_a_sheet_is_left_out() -> None:
+    table = parse(workbook(("S", month(1, [], ["Total", 3], ["Exported on 2024-03-01 by jane.roe@example.com"]))), "t.xlsx")
+    assert (table.rows, table.dropped["line below the table"]) == (3, 2)
+    assert "t.xlsx: 2 lines below the table are no ticket and left out ('Total 3')." in table.notes
+    # With a row below it, it is one of the rows.
+    assert parse(workbook(("S", month(1, ["Total", 3], ["INC9", "a", "b"]))), "t.xlsx").rows == 5
+
+
 def test_workbook_messages() -> None:
     data = workbook(("Data", TICKETS))
     with pytest.raises(UserError, match="damaged or cut"):
@@ -222,3 +261,19 @@ def test_gzip_and_parquet_bombs_are_refused() -> None:
 def test_a_list_in_json_keeps_numbers_as_written(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(json.dumps([["id", "version"]])[:-1] + ', ["007", 1.10]]')
     assert read_table(str(tmp_path / "t.json")).columns == {"id": ["007"], "version": ["1.10"]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("nope.csv", r"no such file\. The folder .* has"),
+        ("tikcets.csv", r"Did you mean tickets\.csv\?"),
+        ("Tickets.xlsx", r"Did you mean tickets\.csv\?"),
+        ("incident_export_march.csv", r"Did you mean incident_export_mars\.csv\?"),
+    ],
+)
+def test_only_names_that_are_near_are_suggested(tmp_path: Path, wanted: str, said: str) -> None:
+    for name in ("tickets.csv", "noid.csv", "over.csv", "cr.csv", "incident_export_mars.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match=said):
+        read_table(str(tmp_path / wanted))

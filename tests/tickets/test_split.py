@@ -151,7 +151,7 @@ def test_near_duplicates_across_a_time_split_are_counted() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({}, "set split.test_size=0.3 or split.folds=5"),
+        ({}, "set split.test_size=0.38, or read the mean over all folds (split.folds=5)"),
         ({"folds": 5}, "read the mean over all folds"),
         ({"kind": "file", "sides": ["train"] * 40 + ["validation"] * 10 + ["test"] * 10}, "give more test tickets"),
     ],
@@ -190,3 +190,45 @@ def test_many_tickets_on_the_date_of_the_cut_are_said() -> None:
     split = make_split(IDS, LABELS, kind="time", dates=dates)
     assert split.sides.count("test") == 300
     assert "the test side holds 30% of tickets" in split.facts["notes"][-1]
+
+
+def test_a_small_file_is_no_templated_data() -> None:
+    for labels in ([0, 1, 2], [0], [0, 0, 1, 2], [0, 0, 1]):
+        assert not is_templated(labels), labels
+    assert is_templated([0, 0, 0, 1, 2, 3])
+    three = make_split(["a", "b", "c"], [0, 1, 2])
+    assert three.facts["templated"] is False and three.facts["used"] == "group"
+    assert any("holds only 1 ticket, so" in warning for warning in three.warnings)
+    assert three.facts["notes"] == []
+
+
+@pytest.mark.parametrize("total", [40, 47, 60, 90, 120, 190])
+@pytest.mark.parametrize("kind", ["group", "random", "time"])
+def test_the_advised_share_warns_no_more(total: int, kind: str) -> None:
+    ids, labels = [f"t{i:03d}" for i in range(total)], [i // 2 for i in range(total)]
+    dates = [dt.datetime(2024, 1, 1, tzinfo=dt.UTC) + dt.timedelta(hours=i) for i in range(total)]
+    for seed in range(4):
+        said = [text for text in make_split(ids, labels, kind=kind, dates=dates, seed=seed).warnings if "holds only" in text]
+        for text in said:
+            assert "split.folds=5" in text
+            if "test_size=" in text:
+                share = float(text.partition("test_size=")[2].partition(",")[0])
+                again = make_split(ids, labels, kind=kind, dates=dates, seed=seed, test_size=share)
+                assert again.sides.count("test") >= 20 and again.sides.count("train") >= 0.25 * total
+        if total >= 60 and kind == "time":
+            assert all("set split.test_size=" in text for text in said)
+
+
+def test_few_tickets_get_no_advice_to_give_half_of_them_away() -> None:
+    for total in (12, 39, 49):
+        (warning,) = make_split([f"t{i}" for i in range(total)], list(range(total))).warnings
+        assert "test_size" not in warning and "split.folds=5" in warning and "export more tickets" in warning
+
+
+def test_a_dealt_split_is_said_in_plain_words() -> None:
+    notes = [
+        note
+        for seed in range(20)
+        for note in make_split([f"a{i}" for i in range(24)], list(range(24)), seed=seed).facts["notes"]
+    ]
+    assert notes and all("hash" not in note and "some old ones may change sides" in note for note in notes)

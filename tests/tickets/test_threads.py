@@ -5,6 +5,7 @@ import pytest
 from rca_dist.errors import UserError
 from rca_dist.tickets.read import RawTable, parse
 from rca_dist.tickets.reading import threads
+from rca_dist.tickets.reading.closings import says_nothing
 
 FORUM = (
     "Id,PostTypeId,ParentId,AcceptedAnswerId,Title,Body,CreationDate\n"
@@ -56,8 +57,8 @@ def test_question_and_answer_become_one_row(chosen: dict[str, str], answer: str)
 
 
 def test_shared_thread_id_roles_and_flags() -> None:
-    assert answers(CHAT, role="author_type") == {"7": "you are very welcome"}
-    assert answers(CHAT, role="author_type", parent="ticket_id") == {"7": "you are very welcome"}
+    assert answers(CHAT, role="author_type") == {"7": "please restart outlook now"}
+    assert answers(CHAT, role="author_type", parent="ticket_id") == {"7": "please restart outlook now"}
     assert answers(CHAT, parent="ticket_id", accepted="solution", role="author_type") == {"7": "please restart outlook now"}
     paired = threads.pair(table(CHAT), {"role": "author_type"})
     assert paired.columns["message"] == ["my mail is down today"]
@@ -140,3 +141,69 @@ def test_tickets_with_a_parent_are_no_posts() -> None:
 def test_a_long_chain_of_replies_takes_no_long_time() -> None:
     text = "id,parent,body\n0,,it is broken\n" + "".join(f"{n},{n - 1},reply {n}\n" for n in range(1, 30_000))
     assert threads.pair(table(text), {"parent": "parent"}).columns["answer"] == ["reply 29999"]
+
+
+THREADS = "post_id,thread,author_type,title,body,posted,best\n" + "".join(
+    f"{4 * n},T{n},user,mail {n} is down,my mail number {n} is down,2024-01-{n + 1:02d},\n"
+    f"{4 * n + 1},T{n},staff,,rebuilt the profile number {n},2024-02-{n + 1:02d},yes\n"
+    f"{4 * n + 2},T{n},user,,ok thanks a lot it works,2024-03-{n + 1:02d},\n"
+    f'{4 * n + 3},T{n},staff,,"<p>You are welcome, closing this</p>",2024-04-{n + 1:02d},\n'
+    for n in range(20)
+)
+STAFF = {"parent": "thread", "role": "author_type"}
+
+
+def test_the_last_post_that_says_something_is_the_answer() -> None:
+    paired = threads.pair(table(THREADS), STAFF)
+    assert paired.columns["answer"] == [f"rebuilt the profile number {n}" for n in range(20)]
+    assert paired.notes[0] == "80 posts in 20 threads: 20 questions with an answer."
+    only = THREADS.replace("rebuilt the profile number 3,", "any update on this?,")
+    paired = threads.pair(table(only), STAFF)
+    assert (paired.threads["pairs"], paired.threads["without_answer"]) == (19, 1)
+    assert paired.dropped == {"thread with thanks and closings only": 1}
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        "You are welcome, closing this", "No problem, glad it helped!", "Happy to help. Have a nice day :)", "Any update on this?",
+        "Thanks for the feedback, I will close the ticket now.", "Je vous en prie, bonne journ\u00e9e", "Gern geschehen, Thema geschlossen",
+        "De nada, cierro el caso", "Graag gedaan, ticket gesloten", "My pleasure! Let me know if you need anything else.", "+1", "",
+    ],
+)  # fmt: skip
+def test_posts_that_say_nothing(post: str) -> None:
+    assert says_nothing(post)
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        "You are welcome; the printer needed a new fuser", "Close Outlook and open it again", "Restart it, you are welcome",
+        "Confirmed: update KB5034441 breaks it", "Thanks. We replaced the cable, closing this.", "Merci, le c\u00e2ble est chang\u00e9",
+        "Update the driver", "welcome " * 50_000,
+    ],
+)  # fmt: skip
+def test_posts_that_say_something(post: str) -> None:
+    assert not says_nothing(post)
+
+
+def test_the_thread_gives_the_ticket_its_id_and_the_question_its_date() -> None:
+    paired = threads.pair(table(THREADS), STAFF)
+    chosen = threads.after_pairing(STAFF, paired)
+    assert chosen == {"answer": "answer", "id": "thread", "created_at": "posted"}
+    assert paired.columns["thread"][:2] == ["T0", "T1"]
+    assert paired.columns["posted"][1] == "2024-01-02"
+    named = STAFF | {"id": "post_id", "created_at": "posted"}
+    kept = threads.after_pairing(named, threads.pair(table(THREADS), named))
+    assert (kept["id"], kept["created_at"]) == ("post_id", "posted")
+    assert "id_column" not in threads.pair(table(FORUM), {"parent": "ParentId"}).threads
+
+
+def test_the_hint_names_only_columns_that_are_there() -> None:
+    with pytest.raises(UserError, match=r"parent=thread --data\.columns\.role=author_type --data\.columns\.accepted=best\.$"):
+        threads.refuse_posts(table(THREADS))
+    without = "\n".join(line.rpartition(",")[0] for line in THREADS.splitlines()) + "\n"
+    with pytest.raises(UserError, match=r"parent=thread --data\.columns\.role=author_type\.$"):
+        threads.refuse_posts(table(without))
+    best = threads.pair(table(THREADS), STAFF | {"accepted": "best"})
+    assert best.columns["answer"][0] == "rebuilt the profile number 0"

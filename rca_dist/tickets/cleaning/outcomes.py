@@ -10,6 +10,7 @@ from rca_dist.tickets.mapping.column_names import normalise_name
 from rca_dist.tickets.words import fold
 
 CANCELLED, DUPLICATE, OPEN = "cancelled (status)", "duplicate of another ticket", "still open (status)"
+POINTS_ELSEWHERE = "answer only points at another ticket"
 
 _CANCELLED_WORDS = (
     "cancelled|canceled|cancel|closed cancelled|closed canceled|closed incomplete cancelled|withdrawn|retracted|rejected|"

@@ -67,6 +67,24 @@ _CONTACT = re.compile(
     r"<?\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,80}>?|^\W*<(?:email|phone|url|host|name|person)[^>]{0,12}>|"
     r"^\W*(?:https?://|www\.)[\w.-]{3,80}/?\W*$|linkedin\.com"
 )
+# "i. A.", "i. V.", "ppa.", "p.o.": who signs does so for somebody else.
+_ON_BEHALF = re.compile(r"(?:i\. ?[av]\.?|ppa\.?|p\. ?p\.|p\. ?o\.|p/o|pour ordre|im auftrag|in vertretung|per procura)\s+")
+# What the law wants below a letter: the firm's directors, register, capital and tax numbers.
+_FIRM = re.compile(
+    r"(?:^|[|,;:\u00b7\u2022\u2013/-]\s*)(?:(?:geschaftsfuhr\w*|geschaftsleitung|vorstand\w*|aufsichtsrat\w*|"
+    r"sitz(?: der gesellschaft)?|"
+    r"registergericht|amtsgericht|handelsregister|firmenbuch\w*|ust-?\s?id\S*|steuer-?nr|managing directors?|"
+    r"directors?|registered "
+    r"(?:office|in|address|company)|company (?:no|number|registration)|gerant|president|siege(?: social)?|"
+    r"sede(?: legale| social)?|"
+    r"consejero|administrador(?:es)?|amministratore|domicilio social)\b\.?\s*[:.]?\s*\S"
+    r"|(?:au )?capitale? ?(?:sociale?)? ?(?:de|of|eur|chf|:)? ?(?:eur|chf|\u20ac)? ?\d[\d., ]{2,}|registro mercantil|"
+    r"(?:hr ?[ab]|siret|siren|rcs|r\.c\.s\.?|tva|vat|kvk|btw|rea|cif|nif|nipc|cnpj|p\.? ?iva|partita iva|c\.? ?f\.?|"
+    r"uid|che|ape|naf)"
+    r"\b[ .:-]*(?:(?:no|n|nr|num|number|reg|id|intracom\w*|paris|lyon|"
+    r"[a-z]{3,20})\b[ .:\u00b0-]*){0,3}(?:[a-z]{1,3})?[\d. -]{3,})"
+)
+_LONGEST_FIRM_LINE = 240
 _PHONE = re.compile(r"^[\s+()\d./|-]{7,40}$")
 _LABEL = re.compile(r"^[^\W\d][^:\n]{0,30}:\s?\S")
 _SENTENCE_TEXT = """
@@ -158,9 +176,15 @@ def _is_signature_line(line: str) -> bool:
     stripped = line.strip(" *_|")
     if not stripped or set(stripped) <= set("-_=*~. "):
         return True
-    if len(stripped) > _LONGEST_LINE:
+    if len(stripped) > _LONGEST_FIRM_LINE:
         return False
     folded = fold(stripped)
+    if _FIRM.search(folded) and not _TECHNICAL_WORDS.search(folded) and not _is_sentence(stripped):
+        return True
+    if len(stripped) > _LONGEST_LINE:
+        return False
+    if signs_for := _ON_BEHALF.match(folded):
+        stripped, folded = stripped[signs_for.end() :], folded[signs_for.end() :]
     if _PHONE.match(stripped) or _CONTACT.search(folded) or _is_sent_from(stripped):
         return True
     if _CODES.search(folded) or _TECHNICAL_WORDS.search(folded):
@@ -168,9 +192,13 @@ def _is_signature_line(line: str) -> bool:
     words = stripped.split()
     if _LABEL.match(stripped) or len(words) > _MOST_LINES or (len(words) > 3 and stripped[-1] in ".?!"):
         return False
-    if any(word.lower().strip(",.!?") in _SENTENCE_WORDS for word in words):
+    if _is_sentence(stripped):
         return False
     return stripped[0].isupper() or stripped[0].isdigit() or stripped[0] in "+(<[\"'" or len(words) <= 3
+
+
+def _is_sentence(line: str) -> bool:
+    return any(word.lower().strip(",.!?") in _SENTENCE_WORDS for word in line.split())
 
 
 def _is_sent_from(line: str) -> bool:

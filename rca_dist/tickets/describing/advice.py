@@ -9,9 +9,10 @@ _ADVICE = (
     ("exact duplicate row", "each is kept once"),
     ("no date", "use --split.kind=group to keep them, or name the date column (--data.columns.created_at=NAME)"),
     ("cancelled", "they were never solved"),
-    ("duplicate of", "their answer only points at another ticket"),
+    ("duplicate of", "they were closed as duplicates, so the solution stands in another ticket"),
+    ("only points", "the solution stands in the ticket they point at"),
     ("open", "export them again when they are resolved, or keep them with --data.keep_open=true"),
-    ("without accepted answer", "nobody marked an answer as the solution"),
+    ("without an accepted answer", "nobody marked an answer as the solution"),
 )
 
 

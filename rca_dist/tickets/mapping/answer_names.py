@@ -2,7 +2,12 @@
 
 from rca_dist.tickets.mapping.column_names import name_forms, named_list, normalise_name
 
-# Names that promise text; names that may hold text or a code; other words for an answer.
+_SOLVERS = named_list(
+    "technician, technicians, tech, engineer, engineers, agent, agents, analyst, support, support engineer, technical, "
+    "resolver, field engineer, field technician, helpdesk, service desk, it, operator"
+)
+_REMARKS = named_list("comment, comments, note, notes, remark, remarks, report, action, actions, findings, response, answer")
+# Names that promise text; names that may hold text or a code; what was done about it; other words for an answer; remarks.
 ANSWER_TIERS = (
     frozenset(
         named_list(
@@ -46,13 +51,54 @@ ANSWER_TIERS = (
     ),
     frozenset(
         named_list(
-            """answer, reponse, antwort, respuesta, resposta, risposta, antwoord, workaround, mitigation, mitigation details,
-            contournement, solution de contournement, umgehungslosung, solucion alternativa, solucao de contorno,
-            soluzione alternativa, tijdelijke oplossing, resolution notes html, resolution html, solution html, final answer,
-            reply, response, target, output, completion, assistant, long term mitigation"""
+            """workaround, contournement, solution de contournement, umgehungslosung, solucion alternativa, solucao de contorno,
+            soluzione alternativa, tijdelijke oplossing, action taken, actions taken, actions
+            performed, action performed, work done, work performed, work carried out, work summary, steps taken, steps to
+            resolve, resolution action, resolution actions, fix applied, fixes applied, applied fix, applied solution, solution
+            applied, solution provided, resolution provided, resolution given, repair, repairs, repair notes, repair details,
+            repair description, repair action, what was done, what we did, treatment, diagnosis and fix, intervention,
+            interventions, compte rendu d intervention, rapport d intervention, action realisee, actions realisees, actions
+            effectuees, action menee, actions menees, travaux effectues, travail effectue, traitement, reparation, actions de
+            resolution, durchgefuhrte massnahmen, massnahme, massnahmen, massnahmen zur behebung, durchgefuhrte arbeiten,
+            reparatur, accion tomada, acciones tomadas, acciones realizadas, accion realizada, trabajo realizado, solucion
+            aplicada, intervencion, acao tomada, acoes tomadas, acoes realizadas, acao realizada, trabalho realizado, servico
+            realizado, solucao aplicada, intervencao, azione intrapresa, azioni intraprese, azioni eseguite, lavoro svolto,
+            intervento, intervento eseguito, soluzione applicata, ondernomen actie, ondernomen acties, genomen actie,
+            uitgevoerde werkzaamheden, uitgevoerde acties, werkzaamheden"""
+        )
+    ),
+    frozenset(
+        named_list(
+            """answer, reponse, antwort, respuesta, resposta, risposta, antwoord, mitigation, mitigation details, long term
+            mitigation, resolution notes html, resolution html, solution html, final answer, reply, response, target, output,
+            completion, assistant"""
+        )
+    ),
+    # What the person who solved it wrote down, perhaps on the way: taken where no better name holds text.
+    frozenset(f"{who} {what}" for who in _SOLVERS for what in _REMARKS)
+    | frozenset(
+        named_list(
+            """commentaire technicien, commentaires technicien, commentaire du technicien, commentaires du technicien, notes du
+            technicien, note du technicien, notes technicien, commentaire technique, commentaires intervenant, remarques du
+            technicien, technikerkommentar, technikernotiz, technikernotizen, bearbeiterkommentar, bearbeiternotiz,
+            bearbeiternotizen, kommentar des technikers, notizen des technikers, kommentar des bearbeiters, anmerkungen des
+            technikers, comentario tecnico, comentarios tecnicos, comentario del tecnico, comentarios del tecnico, notas del
+            tecnico, notas tecnicas, observaciones del tecnico, comentario do tecnico, comentarios do tecnico, notas do tecnico,
+            observacoes do tecnico, parecer tecnico, commento del tecnico, commenti del tecnico, note del tecnico, note tecnico,
+            note tecniche, rapporto tecnico, opmerking technicus, opmerkingen technicus, notities technicus, opmerkingen van de
+            technicus, opmerkingen behandelaar, notities behandelaar"""
         )
     ),
 )
+# 'Workaround / Fix' is made of names of answers, so it is one.
+_NAME_PARTS = frozenset(
+    named_list(
+        """root, cause, causes, rca, fix, fixes, resolution, resolutions, solution, solutions, workaround, workarounds, remedy,
+        remediation, mitigation, correction, racine, contournement, correctif, losung, ursache, behebung, umgehung, solucion,
+        causa, raiz, resolucion, solucao, resolucao, soluzione, risoluzione, oplossing, oorzaak"""
+    )
+)
+_BETWEEN = frozenset(named_list("and, or, the, et, ou, de, la, und, oder, y, o, e, en, of"))
 # Written one entry a person or a day, during and after the work: an answer hides in its last entries.
 JOURNALS = frozenset(
     named_list(
@@ -96,7 +142,7 @@ _OTHER_WORDS = frozenset(
 
 
 def answer_rank(column: str) -> int | None:
-    """0, 1 or 2 for an answer's name (0 promises text), 3 when the name only contains a word for it, else None."""
+    """0 to 4 for an answer's name (0 promises text), 5 when the name only contains a word for it, else None."""
     forms = name_forms(column)
     for rank, tier in enumerate(ANSWER_TIERS):
         if not tier.isdisjoint(forms):
@@ -104,7 +150,9 @@ def answer_rank(column: str) -> int | None:
     if not NEVER_PROMPT.isdisjoint(forms):
         return None
     words = set(forms[0].split())
-    return 3 if not words.isdisjoint(_ANSWER_WORDS) and words.isdisjoint(_OTHER_WORDS) else None
+    if len(words & _NAME_PARTS) > 1 and words <= _NAME_PARTS | _BETWEEN:
+        return 1
+    return len(ANSWER_TIERS) if not words.isdisjoint(_ANSWER_WORDS) and words.isdisjoint(_OTHER_WORDS) else None
 
 
 def is_journal(column: str) -> bool:

@@ -1,11 +1,13 @@
 """The columns that a user names: roles checked, names found in any spelling, and messages with the nearest name."""
 
 import difflib
-from collections.abc import Iterable
 from typing import Any
 
 from rca_dist.errors import UserError
 from rca_dist.tickets.mapping import column_names as names
+from rca_dist.tickets.mapping.shown_names import list_columns, quoted
+
+__all__ = ["ROLES", "Columns", "find_column", "list_columns", "named_columns"]
 
 ROLES = (
     *("id", "prompt", "answer", "created_at", "updated_at", "resolved_at", "group", "slices", "split", "status"),
@@ -55,13 +57,6 @@ def find_column(table: Columns, wanted: str, flag: str) -> str:
     raise UserError(f"{flag}={wanted}: the file has no such column.{_near(table, plain)} Its columns: {list_columns(table)}.")
 
 
-def list_columns(table: Iterable[str], most: int = 40) -> str:
-    """Column names for a message."""
-    columns = list(table)
-    shown = [repr(column[:60]) for column in columns[:most]]
-    return ", ".join(shown) + (f" and {len(columns) - most} more" if len(columns) > most else "")
-
-
 def _one_name_repeated(columns: list[str]) -> bool:
     """'Comment', 'Comment.1', 'Comment.2' are one header that the file repeats."""
     return all(column.rpartition(".")[0] == columns[0] and column.rpartition(".")[2].isdecimal() for column in columns[1:])
@@ -75,7 +70,7 @@ def _near(table: Columns, wanted: str) -> str:
     by_name = {names.normalise_name(column): column for column in list(table)[:_MOST_COMPARED]}
     near = difflib.get_close_matches(plain[:60], [name[:60] for name in by_name], n=1, cutoff=0.5)
     found = next((column for name, column in by_name.items() if near and name[:60] == near[0]), None)
-    return f" Did you mean {found[:60]!r}?" if found else ""
+    return f" Did you mean {quoted(found)}?" if found else ""
 
 
 def _parts(table: Columns, value: Any) -> list[str]:

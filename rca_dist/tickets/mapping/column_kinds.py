@@ -11,6 +11,7 @@ from rca_dist.tickets.cleaning.markup import strip_markup
 from rca_dist.tickets.dates import date_share
 from rca_dist.tickets.mapping.kind_words import ENDING_WORDS, NAME_PARTICLES, REPAIR_STEMS, YES_NO_VALUES
 from rca_dist.tickets.mapping.samples import shorten
+from rca_dist.tickets.plural import counted
 from rca_dist.tickets.words import fold, is_missing, letter_word_count, word_count
 
 TEXT, SHORT_TEXT, CODE, DATES, NUMBERS, IDS = "text", "short text", "code", "dates", "numbers", "ids"
@@ -51,13 +52,14 @@ class Kind:
     def why_not_text(self) -> str:
         """Half a sentence for a message; the values in it are redacted."""
         if self.name == EMPTY:
-            return f"it is empty in all {self.rows} rows"
+            return f"it is empty in all {counted(self.rows, 'row')}"
+        found = f"{counted(self.distinct, 'distinct value')} in {counted(self.filled, 'row')}"
         such = ", ".join(repr(shorten(value, 40)) for value in self.common)
         if self.name == CODE:
-            return f"it looks like a status or a code ({self.distinct} distinct values in {self.filled} rows, such as {such})"
+            return f"it looks like a status or a code ({found}, such as {such})"
         # Names of people are not redacted without a language model, so none is shown.
         if self.name == NAMES:
-            return f"it looks like names of people or groups ({self.distinct} distinct values in {self.filled} rows)"
+            return f"it looks like names of people or groups ({found})"
         what = {DATES: "dates", NUMBERS: "numbers", IDS: "ids or addresses", YES_NO: "yes/no values"}
         return f"it holds {what.get(self.name, self.name)} (such as {such})"
 

@@ -41,8 +41,12 @@ _EXCEL_DAY_0 = dt.datetime(1899, 12, 30, tzinfo=dt.UTC)
 
 @dataclass
 class Reading:
-    """What came up while cells were read: zone names that are not known."""
+    """What came up while cells were read: zone names that are not known.
 
+    With `alone`, a numeric date that fits one order only ('27/01/2024') is read by it, whatever the order of the column.
+    """
+
+    alone: bool = False
     unknown_zones: set[str] = field(default_factory=set)
 
 
@@ -67,6 +71,11 @@ def numeric_parts(text: str) -> tuple[int, int, str] | None:
     if match is None and ":" in text[:6] and (clock := _TIME_FIRST.match(text)):
         match = _NUMERIC.match(clock["date"])
     return (int(match["first"]), int(match["other"]), match["sign"]) if match else None
+
+
+def only_order(first: int, other: int) -> str:
+    """The only order that the two parts of a numeric date fit, '' where they fit both or none."""
+    return DAY_FIRST if first > 12 >= other > 0 else MONTH_FIRST if other > 12 >= first > 0 else ""
 
 
 def excel_serials(texts: list[str]) -> bool:
@@ -116,6 +125,8 @@ def _moment(text: str, order: str, reading: Reading) -> dt.datetime | None:
 
 def _numeric(match: re.Match[str], order: str, reading: Reading) -> dt.datetime | None:
     first, other = int(match["first"]), int(match["other"])
+    if reading.alone and (only := only_order(first, other)):
+        order = only
     if order == DAY_FIRST or first == other:
         return _build(match, other, first, reading)
     return _build(match, first, other, reading) if order == MONTH_FIRST else None

@@ -22,7 +22,7 @@ def join_answers(
     """One answer a row from the (cleaned) cells of each answer column: 'Root cause: ...' and 'Close notes: ...' on lines.
 
     A single column comes back as it is. An empty part, one that `skip` accepts (a stock phrase) and one that repeats an
-    earlier part are left out; a row with no part is ''.
+    earlier part are left out, as is an empty label; a row with no part is ''.
     """
     if len(cells_by_column) == 1:
         return list(cells_by_column[0])
@@ -31,7 +31,7 @@ def join_answers(
         parts: dict[str, str] = {}
         for label, cell in zip(labels, cells, strict=True):
             if cell.strip() and not (skip and skip(cell)):
-                parts.setdefault(" ".join(cell.split()).casefold(), f"{label}: {cell.strip()}")
+                parts.setdefault(" ".join(cell.split()).casefold(), f"{label}: {cell.strip()}" if label else cell.strip())
         answers.append("\n".join(parts.values()))
     return answers
 

@@ -8,6 +8,7 @@ from rca_dist.tickets.mapping import column_names as names
 from rca_dist.tickets.mapping.answer_names import NEVER_PROMPT, answer_rank, is_oracle
 from rca_dist.tickets.mapping.chosen_columns import Columns, list_columns
 from rca_dist.tickets.mapping.column_kinds import TEXT, form_of, kind_of
+from rca_dist.tickets.mapping.shown_names import quoted
 from rca_dist.tickets.words import is_missing
 
 # 'Titre de l'incident', 'Issue description (long)': a word of the name tells.
@@ -90,7 +91,8 @@ def _only_text(table: Columns, answers: Sequence[str], notes: list[str]) -> str:
     ]  # fmt: skip
     if len(texts) == 1:
         notes.append(
-            f"ticket text: {texts[0]!r}, the only other column that holds text; change it with --data.columns.prompt=NAME."
+            f"ticket text: {quoted(texts[0])}, the only other column that holds text; change it with "
+            "--data.columns.prompt=NAME."
         )
         return texts[0]
     hold = f" These hold text: {list_columns(texts, 6)}." if texts else ""

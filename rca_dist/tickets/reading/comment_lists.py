@@ -25,6 +25,9 @@ def document_text(node: dict[str, Any]) -> str:
     if kind == "hardBreak":
         return "\n"
     if kind in ("mention", "emoji", "status", "inlineCard", "blockCard", "date") and isinstance(attributes, dict):
+        if kind == "mention" and isinstance(attributes.get("text"), str):
+            # As Jira's own text writes it: who is meant stays plain to redaction, also '@bob'.
+            return f"[~{attributes['text'].strip().lstrip('@')}]"
         found = (attributes.get(key) for key in ("text", "shortName", "url"))
         return next((item for item in found if isinstance(item, str)), "")
     content = node.get("content")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 
 from rca_dist.errors import UserError
+from rca_dist.tickets.reading.footers import FOOTER, footer_note, is_footer
 from rca_dist.tickets.reading.gather import joiner
 from rca_dist.tickets.reading.text_columns import RowColumns
 
@@ -86,19 +87,36 @@ class _Reader:
         self.table, self.width = RowColumns(header), len(header)
         self.gathers = self.width > 1 and header[-1].strip() != "" and header[-1] in header[:-1]
         self.joiner = joiner(header[-1]) if header else ""
-        waiting = None
+        waiting: list[tuple[int, int, list[str]]] = []
         for record in records:
-            if waiting is not None:
-                self._take(*waiting, last=False)
-            waiting = record
-        if waiting is not None:
-            self._take(*waiting, last=True)
+            # Lines below the table are told by standing at its end: until a row follows, they wait.
+            blank = not any(cell.strip() for cell in record[2])
+            if blank or (self.width > 1 and is_footer(record[2], self.width)):
+                waiting.append(record)
+                continue
+            for earlier in waiting:
+                self._take(*earlier, last=False)
+            waiting = [record]
+        self._end(waiting)
         if self.wider:
             self.notes.append(
                 f"{self.name}: {self.wider} rows are wider than the header; their surplus cells are taken as more "
                 f"{header[-1]!r} cells."
             )
         return Rows(self.table.columns(), self.table.numbers, self.delimiter, self.dropped, self.notes)
+
+    def _end(self, waiting: list[tuple[int, int, list[str]]]) -> None:
+        """Take the last row and what stands below it."""
+        below = []
+        for record in waiting:
+            last = record is waiting[-1]
+            if is_footer(record[2], self.width) and self.width > 1 and not (last and self.cut):
+                below.append(record[2])
+            else:
+                self._take(*record, last=last)
+        if below:
+            self.dropped[FOOTER] += len(below)
+            self.notes.append(footer_note(self.name, below))
 
     def _take(self, number: int, line: int, fields: list[str], last: bool) -> None:
         width = self.width

@@ -22,21 +22,22 @@ def merge(tables: list[RawTable]) -> RawTable:
     order = dict.fromkeys(name for names in places for name in names.values())
     columns: dict[str, list[str]] = {name: [] for name in order}
     total = RawTable(_name(tables), _same([table.format for table in tables]) or "mixed", columns, [])
-    for index, (table, names) in enumerate(zip(tables, places, strict=True)):
+    for table, names in zip(tables, places, strict=True):
         present = {name: column for column, name in names.items()}
         lacking = [name for name in order if name not in present]
         for name in order:
             column = present.get(name)
             columns[name].extend(table.columns.pop(column) if column is not None else [""] * table.rows)
         total.numbers.extend(table.numbers)
-        total.origins.extend([index] * table.rows)
+        # A workbook of several sheets counts as several files.
+        total.origins.extend(len(total.files) + origin for origin in table.origins or [0] * table.rows)
         if lacking:
             shown = ", ".join(repr(name) for name in lacking[:_SHOWN])
             more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             total.notes.append(f"{table.name} has no column {shown}{more}; empty there.")
         total.notes.extend(table.notes)
         total.dropped.update(table.dropped)
-        total.files.append(table.name)
+        total.files.extend(table.files or [table.name])
         total.sources.extend(table.sources)
     total.encoding = _same([table.encoding for table in tables if table.encoding])
     total.delimiter = _same([table.delimiter for table in tables if table.delimiter])
@@ -49,15 +50,16 @@ def merge(tables: list[RawTable]) -> RawTable:
 
 def _names_in(table: RawTable, seen: dict[str, str]) -> dict[str, str]:
     """The table's columns -> their names in the union; `seen` maps folded names to the first spelling of each."""
-    keys = Counter(_key(column) for column in table.columns)
+    keys = Counter(column_key(column) for column in table.columns)
     names = {}
     for column in table.columns:
-        key = _key(column) if keys[_key(column)] == 1 else column
+        key = column_key(column) if keys[column_key(column)] == 1 else column
         names[column] = seen.setdefault(key, column)
     return names
 
 
-def _key(column: str) -> str:
+def column_key(column: str) -> str:
+    """What two files' names of one column have in common: case, accents and separators make no difference."""
     return _NOT_WORD.sub(" ", fold(column)).strip() or column
 
 

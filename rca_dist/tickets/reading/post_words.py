@@ -42,7 +42,12 @@ _PARENT_NAMES = frozenset(
 )  # fmt: skip
 _ACCEPTED_NAMES = frozenset(
     {"accepted", "is accepted", "accepted answer", "accepted answer id", "is solution", "solution", "is answer", "resolve",
-     "resolved", "is resolved", "best answer", "is best answer", "marked as answer", "correct", "solved", "acceptee"}
+     "resolved", "is resolved", "best", "is best", "best answer", "is best answer", "best reply", "best response",
+     "marked as answer", "marked answer", "marked as solution", "marked as best", "chosen", "chosen answer", "selected answer",
+     "verified answer", "correct", "correct answer", "is correct", "solved", "acceptee", "meilleure reponse",
+     "solution retenue", "beste antwort", "akzeptiert", "mejor respuesta", "aceptada", "melhor resposta", "aceita",
+     "migliore risposta",
+     "accettata", "beste antwoord", "geaccepteerd"}
 )  # fmt: skip
 
 
@@ -92,4 +97,8 @@ def role_columns(columns: dict[str, list[str]]) -> list[str]:
 def accepted_columns(columns: dict[str, list[str]]) -> list[str]:
     """Columns whose name says which reply is the solution, and whose cells are flags or ids, not text."""
     found = _named(columns, _ACCEPTED_NAMES)
-    return [column for column in found if all(len(cell) <= 64 and "\n" not in cell for cell in columns[column][:2000])]
+    return [column for column in found if _marks(columns[column][:2000])]
+
+
+def _marks(cells: list[str]) -> bool:
+    return any(cell.strip() for cell in cells) and all(len(cell) <= 64 and "\n" not in cell for cell in cells)

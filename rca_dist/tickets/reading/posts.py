@@ -7,12 +7,13 @@ from typing import Any
 
 from rca_dist.errors import UserError
 from rca_dist.tickets.columns import find_column
-from rca_dist.tickets.dates import parse_dates
+from rca_dist.tickets.dates import date_share, parse_dates
 from rca_dist.tickets.mapping import column_names as names
 from rca_dist.tickets.reading.post_words import ANSWER, QUESTION, role_of
 from rca_dist.tickets.reading.raw_table import RawTable
 
 ORPHAN = "post whose question is not in the export"
+_SAMPLED = 500
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -21,12 +22,13 @@ class Posts:
     """Rows of an export as posts: the columns named for it, each row's own id, role and place in time.
 
     `order` sorts rows by date; rows of one date, or without dates, keep their order in the export. `roles` is empty
-    without a role column.
+    without a role column. `other_date` is the date column where its name does not say so.
     """
 
     table: RawTable
     named: dict[str, str]
     id_column: str | None
+    other_date: str | None
     ids: list[str]
     roles: list[str]
     dates: list[dt.datetime | None]
@@ -39,10 +41,11 @@ class Posts:
 
 @dataclass
 class Thread:
-    """Rows of one thread: the question, and its other posts in order of time."""
+    """Rows of one thread: the question, and its other posts in order of time; `key` is the id that its posts share."""
 
     question: int
     replies: list[int]
+    key: str = ""
 
 
 def posts_of(raw: RawTable, chosen: dict[str, Any]) -> Posts:
@@ -54,11 +57,13 @@ def posts_of(raw: RawTable, chosen: dict[str, Any]) -> Posts:
     }
     id_column = named.get("id") or first_named(raw, names.ID, set(named.values()))
     date_column = named.get("created_at") or first_named(raw, names.CREATED, set(named.values()))
+    other_date = None if date_column else _dated(raw, id_column)
+    date_column = date_column or other_date
     dates: list[dt.datetime | None] = [None] * raw.rows
     if date_column:
         dates = parse_dates(raw.columns[date_column]).values
     ids = [_key(cell) for cell in raw.columns[id_column]] if id_column else [""] * raw.rows
-    return Posts(raw, named, id_column, ids, _roles(raw, named.get("role")), dates)
+    return Posts(raw, named, id_column, other_date, ids, _roles(raw, named.get("role")), dates)
 
 
 def threads_of(posts: Posts) -> list[Thread]:
@@ -88,6 +93,14 @@ def first_named(raw: RawTable, ranked: tuple[str, ...], skip: set[str]) -> str |
         if places and column not in skip:
             found.append((min(places), place, column))
     return min(found)[2] if found else None
+
+
+def _dated(raw: RawTable, id_column: str | None) -> str | None:
+    """The only column that holds dates, whatever its name ('posted', 'ts')."""
+    sampled = {name: [cell for cell in cells[:_SAMPLED] if cell.strip()] for name, cells in raw.columns.items()}
+    most = 0.9 * min(raw.rows, _SAMPLED)
+    found = [name for name, cells in sampled.items() if name != id_column and len(cells) >= most and date_share(cells) >= 0.9]
+    return found[0] if len(found) == 1 else None
 
 
 def _key(cell: str) -> str:
@@ -167,7 +180,7 @@ def _by_key(posts: Posts, keys: list[str], keep: list[int]) -> list[Thread]:
         own = [row for row in rows if keys is not posts.ids and posts.ids[row] == key]
         asked = [row for row in rows if posts.roles and posts.roles[row] == QUESTION]
         question = (own if len(own) == 1 else asked or rows)[0]
-        threads.append(Thread(question, [row for row in rows if row != question]))
+        threads.append(Thread(question, [row for row in rows if row != question], key))
     return _with_questions(posts, threads)
 
 

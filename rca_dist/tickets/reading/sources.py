@@ -233,6 +233,19 @@ def _with_clear_names(found: list[Source]) -> list[Source]:
 def _near_names(file: Path) -> str:
     if not file.parent.is_dir():
         return f" The folder {str(file.parent)!r} does not exist either."
-    names = [item.name for item in file.parent.iterdir()]
-    near = difflib.get_close_matches(file.name, names, n=3, cutoff=0.6)
+    names = sorted(item.name for item in file.parent.iterdir())
+    near = _alike(file.name, names)
     return f" Did you mean {' or '.join(near)}?" if near else f" The folder {str(file.parent)!r} has {len(names)} entries."
+
+
+def _alike(wanted: str, names: list[str]) -> list[str]:
+    """Names that differ by a slip or by the suffix: a suffix alone ('.csv') makes no two names alike."""
+    by_stem: dict[str, list[str]] = {}
+    for name in names:
+        by_stem.setdefault(_stem(name), []).append(name)
+    near = difflib.get_close_matches(_stem(wanted), by_stem, n=3, cutoff=0.75)
+    return [name for found in near for name in by_stem[found]][:3]
+
+
+def _stem(name: str) -> str:
+    return name.lower().lstrip(".").partition(".")[0]

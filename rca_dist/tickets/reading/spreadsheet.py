@@ -14,7 +14,9 @@ from rca_dist.errors import UserError
 from rca_dist.tickets.mapping import column_names as names
 from rca_dist.tickets.mapping.answer_names import answer_rank
 from rca_dist.tickets.reading.content import LARGEST_RATIO, RATIO_FROM, Content
+from rca_dist.tickets.reading.footers import FOOTER, footer_note, is_footer
 from rca_dist.tickets.reading.gather import joiner
+from rca_dist.tickets.reading.merge import column_key
 from rca_dist.tickets.reading.text_columns import RowColumns
 
 _LARGEST_UNPACKED = 4 * 2**30
@@ -33,10 +35,29 @@ class Sheet:
     numbers: list[int]
     dropped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    title: str = ""
 
 
-def parse_workbook(content: Content, sheet: str | None = None) -> Sheet:
-    """Read `sheet` (a name, or a number from 1) of a workbook, or the first sheet that holds a table of tickets.
+@dataclass(frozen=True)
+class _Header:
+    """Where the header of a sheet is (row from 1), its texts, and how many of them are known names of ticket columns."""
+
+    row: int
+    texts: tuple[str, ...]
+    known: int
+
+    @property
+    def rank(self) -> int:
+        return 2 if self.known >= 2 else 1 if len(self.texts) >= 3 else 0
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(map(column_key, self.texts))
+
+
+def parse_workbook(content: Content, sheet: str | None = None) -> list[Sheet]:
+    """Read `sheet` (a name, or a number from 1) of a workbook, or all visible sheets with the header of the first one that
+    holds a table of tickets (one sheet a month is common).
 
     Numbers have no '.0', dates are ISO, formulas give the values stored with them. Raises UserError for a damaged or
     oversized workbook, a protected one, an unknown sheet, and when no sheet holds a table.
@@ -55,7 +76,7 @@ def parse_workbook(content: Content, sheet: str | None = None) -> Sheet:
             raise UserError(f"{name}: not a readable Excel (.xlsx) file ({reason}); save it again, or as CSV.") from None
 
 
-def _read(content: Content, sheet: str | None) -> Sheet:
+def _read(content: Content, sheet: str | None) -> list[Sheet]:
     source = io.BytesIO(content.whole()) if content.packed or content.path is None else content.path
     _check_archive(source, content.name)
     try:
@@ -65,10 +86,10 @@ def _read(content: Content, sheet: str | None) -> Sheet:
     book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [item for item in book.worksheets if hasattr(item, "reset_dimensions")]
-        chosen, place, notes = _choose(sheets, sheet, content.name)
-        table = _table(chosen, place, content.name)
-        table.notes[:0] = notes
-        return table
+        chosen, notes = _choose(sheets, sheet, content.name)
+        tables = [_table(item, header.row, content.name) for item, header in chosen]
+        tables[0].notes[:0] = notes
+        return tables
     finally:
         book.close()
 
@@ -92,9 +113,9 @@ def _check_archive(source: Any, name: str) -> None:
         raise UserError(f"{name}: the workbook unpacks to a size that no table of tickets has; save the sheet as CSV.")
 
 
-def _choose(sheets: list[Any], wanted: str | None, name: str) -> tuple[Any, int, list[str]]:
-    """The sheet to read, the row number of its header, and a note on the others."""
-    titles = ", ".join(repr(sheet.title) for sheet in sheets[:20])
+def _choose(sheets: list[Any], wanted: str | None, name: str) -> tuple[list[tuple[Any, _Header]], list[str]]:
+    """The sheets to read with their headers, and a note on the others."""
+    titles = _titles([sheet.title for sheet in sheets])
     if wanted is not None and str(wanted).strip():
         place = str(wanted).strip()
         named = [sheet for sheet in sheets if sheet.title.strip().casefold() == place.casefold()]
@@ -102,31 +123,30 @@ def _choose(sheets: list[Any], wanted: str | None, name: str) -> tuple[Any, int,
             named = [sheets[int(place[:6]) - 1]]
         if not named:
             raise UserError(f"data.sheet={wanted}: {name} has no such sheet. Its sheets: {titles}.")
-        header = _header_row(named[0])
+        header = _header(named[0])
         if header is None:
             raise UserError(f"{name}: sheet {named[0].title!r} has no table (a header row with rows below it).")
-        return named[0], header[0], []
-    best: tuple[int, Any, int] | None = None
-    tables = []
-    for sheet in sheets:
-        header = _header_row(sheet) if sheet.sheet_state == "visible" else None
-        if header is None:
-            continue
-        rank = 2 if header[2] >= 2 else 1 if header[1] >= 3 else 0
-        tables.append((rank, sheet.title))
-        if best is None or rank > best[0]:
-            best = (rank, sheet, header[0])
-    if best is None:
+        return [(named[0], header)], []
+    found = [(sheet, _header(sheet) if sheet.sheet_state == "visible" else None) for sheet in sheets]
+    tables = [(sheet, header) for sheet, header in found if header is not None]
+    if not tables:
         raise UserError(f"{name}: no sheet holds a table (a header row with rows below it). Its sheets: {titles or 'none'}.")
-    others = [title for rank, title in tables if title != best[1].title and rank == best[0]]
-    notes = [f"{name}: sheet {best[1].title!r} is read"] if len(tables) > 1 else []
-    if others:
-        notes[0] += f", not {', '.join(map(repr, others[:5]))}; name one with --data.sheet=NAME"
-    return best[1], best[2], [f"{note}." for note in notes]
+    best = max(tables, key=lambda item: item[1].rank)[1]
+    read = [(sheet, header) for sheet, header in tables if header.keys == best.keys and header.rank == best.rank]
+    others = [sheet.title for sheet, _ in found if all(sheet is not taken for taken, _ in read)]
+    if len(sheets) < 2:
+        return read, []
+    shown = _titles([sheet.title for sheet, _ in read])
+    note = f"sheet {shown} is read" if len(read) == 1 else f"{len(read)} sheets of one header are read ({shown})"
+    return read, [f"{name}: {note}, not {_titles(others)}; name one with --data.sheet=NAME." if others else f"{name}: {note}."]
 
 
-def _header_row(sheet: Any) -> tuple[int, int, int] | None:
-    """(row number, filled cells, known column names) of the header: the first row nearly as wide as the widest one."""
+def _titles(titles: list[str]) -> str:
+    return ", ".join(map(repr, titles[:8])) + (", ..." if len(titles) > 8 else "")
+
+
+def _header(sheet: Any) -> _Header | None:
+    """The header of a sheet: the first row nearly as wide as the widest one, with rows below it."""
     rows: list[tuple[int, list[str], bool]] = []
     for number, cells in _rows(sheet, _LOOK):
         texts = [_text(cell) for cell in cells]
@@ -139,7 +159,7 @@ def _header_row(sheet: Any) -> tuple[int, int, int] | None:
         if len(filled) >= min(widest, max(2, -(-widest * 3 // 5))) and words:
             known = sum(_is_known(text[:200]) for text in filled)
             following = max(len(row[1]) for row in rows[place + 1 :])
-            return (number, len(filled), known) if following * 4 >= len(filled) else None
+            return _Header(number, tuple(filled), known) if following * 4 >= len(filled) else None
     return None
 
 
@@ -155,7 +175,8 @@ def _rows(sheet: Any, last: int = _MOST_ROWS) -> Iterator[tuple[int, tuple[Any, 
 
 def _table(sheet: Any, header_row: int, name: str) -> Sheet:
     table: RowColumns | None = None
-    result = Sheet({}, [])
+    result = Sheet({}, [], title=sheet.title)
+    below: list[tuple[int, list[str]]] = []
     width = cells_read = wider = blank = 0
     header: list[str] = []
     for number, cells in _rows(sheet):
@@ -184,7 +205,16 @@ def _table(sheet: Any, header_row: int, name: str) -> Sheet:
                     )
                 texts[width - 1 :] = [joiner(header[-1]).join(text for text in texts[width - 1 :] if text.strip())]
                 wider += 1
-            table.add(number, texts + [""] * (width - len(texts)))
+            texts += [""] * (width - len(texts))
+            # Lines below the table are told by standing at its end: until a row follows, they wait.
+            below.append((number, texts))
+            if width == 1 or not is_footer(texts):
+                for waiting in below:
+                    table.add(*waiting)
+                below.clear()
+    if below:
+        result.dropped[FOOTER] += len(below)
+        result.notes.append(footer_note(name, [texts for _, texts in below]))
     if header_row > 1:
         result.notes.append(f"{name}: the header is row {header_row} of sheet {sheet.title!r}.")
     if wider:

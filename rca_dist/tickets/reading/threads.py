@@ -7,6 +7,7 @@ from rca_dist.tickets.columns import ColumnMap, find_column
 from rca_dist.tickets.mapping import column_names as names
 from rca_dist.tickets.mapping.answer_names import answer_rank
 from rca_dist.tickets.reading import post_words
+from rca_dist.tickets.reading.closings import says_nothing
 from rca_dist.tickets.reading.post_words import ANSWER, flag_of
 from rca_dist.tickets.reading.posts import ORPHAN, Posts, Thread, first_named, posts_of, threads_of
 from rca_dist.tickets.reading.raw_table import RawTable
@@ -14,6 +15,7 @@ from rca_dist.tickets.words import letter_word_count
 
 ROLES = ("parent", "role", "accepted")
 _SAMPLED = 2000
+_SMALL = "thread with thanks and closings only"
 
 
 def is_named(chosen: dict[str, Any] | None) -> bool:
@@ -26,23 +28,29 @@ def pair(raw: RawTable, chosen: dict[str, Any]) -> RawTable:
 
     `parent` holds the id of the question (empty, or the post's own id, on the question itself), or an id that all posts
     of a thread share; `role` says who writes; `accepted` is a flag on the answer or holds its id on the question. With
-    `accepted` only that answer counts, otherwise the last post of a helper. What was found is in `threads` of the result
-    (threads, pairs, without_answer, orphans, answer_column). Raises UserError when no thread can be paired.
+    `accepted` only that answer counts, otherwise the last post of a helper that says something (see `says_nothing`). What was
+    found is in `threads` of the result (posts, threads, pairs, without_answer, orphans, answer_column; id_column and
+    created_column where they are known from the thread). Raises UserError when no thread can be paired.
     """
     posts = posts_of(raw, chosen)
     threads = threads_of(posts)
-    answers = _accepted(posts, threads) if "accepted" in posts.named else [_last_answer(posts, item) for item in threads]
-    pairs = [(item, answer) for item, answer in zip(threads, answers, strict=True) if answer is not None]
+    replies = _accepted(posts, threads) if "accepted" in posts.named else [_last_answer(posts, item) for item in threads]
+    pairs = [(item, answer) for item, answer in zip(threads, replies, strict=True) if answer is not None]
     reason = "thread without an accepted answer" if "accepted" in posts.named else "thread without an answer"
-    lacking = len(threads) - len(pairs)
+    unanswered = len(threads) - len(pairs)
     if not pairs:
         raise UserError(
             f"{raw.name}: {len(threads)} threads and none has an answer; check --data.columns.parent, .role and .accepted "
             f"(now {', '.join(f'{role}={column}' for role, column in posts.named.items() if role in ROLES)})."
         )
     source, target = _answer_columns(posts, chosen, pairs)
+    if "accepted" not in posts.named:
+        saying = [(item, _last_answer(posts, item, raw.columns[source])) for item, _ in pairs]
+        pairs = [(item, answer) for item, answer in saying if answer is not None] or pairs
+    lacking = len(threads) - len(pairs)
     rows = [item.question for item, _ in pairs]
     columns = {name: [cells[row] for row in rows] for name, cells in raw.columns.items()}
+    shared = _thread_ids(posts, chosen, [item for item, _ in pairs], columns)
     columns[target] = [raw.columns[source][answer] for _, answer in pairs]
     result = RawTable(
         raw.name, raw.format, columns, [raw.numbers[row] for row in rows], raw.encoding, raw.delimiter, raw.preview,
@@ -50,12 +58,12 @@ def pair(raw: RawTable, chosen: dict[str, Any]) -> RawTable:
         list(raw.notes),
     )  # fmt: skip
     result.dropped.update(posts.dropped)
-    if lacking:
-        result.dropped[reason] += lacking
+    result.dropped.update({why: count for why, count in {reason: unanswered, _SMALL: lacking - unanswered}.items() if count})
     result.threads = {
         "posts": raw.rows, "threads": len(threads), "pairs": len(pairs), "without_answer": lacking,
-        "orphans": posts.dropped[ORPHAN], "answer_column": target,
+        "orphans": posts.dropped[ORPHAN], "answer_column": target, **shared,
     }  # fmt: skip
+    result.notes.insert(0, f"{raw.rows} posts in {len(threads)} threads: {len(pairs)} questions with an answer.")
     if not {"accepted", "role"} & posts.named.keys():
         result.notes.append(
             "threads: the last reply is taken as the answer; --data.columns.role or .accepted says which reply it is."
@@ -66,6 +74,8 @@ def pair(raw: RawTable, chosen: dict[str, Any]) -> RawTable:
 def after_pairing(chosen: dict[str, Any], paired: RawTable) -> dict[str, Any]:
     """The column choices that hold for the paired table: without the thread's columns, with the answer's column."""
     kept = {role: value for role, value in chosen.items() if role not in ROLES}
+    found = {"id": paired.threads.get("id_column"), "created_at": paired.threads.get("created_column")}
+    kept |= {role: column for role, column in found.items() if column and not kept.get(role)}
     return kept | {"answer": paired.threads["answer_column"]}
 
 
@@ -97,10 +107,10 @@ def refuse_posts(raw: RawTable, mapped: ColumnMap | None = None) -> None:
         "role": roles[:1],
         "accepted": [column for column in post_words.accepted_columns(raw.columns) if column not in (*roles, *parents)][:1],
     }
-    flags = " ".join(f"--data.columns.{role}={found[0] if found else 'NAME'}" for role, found in suggestion.items())
+    flags = " ".join(f"--data.columns.{role}={found[0]}" for role, found in suggestion.items() if found)
     raise UserError(
         f"{raw.name}: this export has one row per post, not one per ticket: {why}. Name the column with the question's id, "
-        f"who writes, and which reply is accepted (one or two of them may be enough): {flags}."
+        f"who writes, and which reply is accepted (one or two of them may be enough): {flags or '--data.columns.parent=NAME'}."
     )
 
 
@@ -122,9 +132,23 @@ def _accepted(posts: Posts, threads: list[Thread]) -> list[int | None]:
     return found
 
 
-def _last_answer(posts: Posts, thread: Thread) -> int | None:
+def _last_answer(posts: Posts, thread: Thread, texts: list[str] | None = None) -> int | None:
+    """The last reply of a helper; with `texts`, the last that says more than thanks or that the thread is closed."""
     replies = [row for row in thread.replies if not posts.roles or posts.roles[row] == ANSWER]
-    return replies[-1] if replies else None
+    return next((row for row in reversed(replies) if texts is None or not says_nothing(texts[row])), None)
+
+
+def _thread_ids(posts: Posts, chosen: dict[str, Any], kept: list[Thread], columns: dict[str, list[str]]) -> dict[str, str]:
+    """What `after_pairing` is told of the thread's id and date, where no name of a column says it."""
+    found = {}
+    parent = posts.named.get("parent")
+    if parent and not chosen.get("id") and kept and all(item.key for item in kept):
+        # The post's own id is no use to somebody who looks for the thread.
+        columns[parent] = ["" if item.key.startswith("\x00") else item.key for item in kept]
+        found["id_column"] = parent
+    if posts.other_date and not chosen.get("created_at"):
+        found["created_column"] = posts.other_date
+    return found
 
 
 def _answer_columns(posts: Posts, chosen: dict[str, Any], pairs: list[tuple[Thread, int]]) -> tuple[str, str]:

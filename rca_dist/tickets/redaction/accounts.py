@@ -2,9 +2,13 @@
 
 import re
 
+from rca_dist.tickets.redaction.account_words import BUILT_IN, FAMILY_NAMES, ORDINARY
 from rca_dist.tickets.redaction.base import (
+    LOWER,
     SIGN,
+    UPPER,
     Rule,
+    after,
     before,
     holds,
     is_mixed,
@@ -17,18 +21,21 @@ from rca_dist.tickets.redaction.base import (
 
 _USER_PATH = re.compile(
     r"(?<![A-Za-z])[A-Za-z]:[\\/]+(?:Users|Utilisateurs|Benutzer|Usuarios|Utenti|Documents and Settings|Profiles|Home)[\\/]+"
-    r"(?:[^\\/:*?\"<>|\s]{1,40}(?: [^\\/:*?\"<>|\s]{1,40}){0,2}(?=[\\/])|[^\\/:*?\"<>|\s]{1,40})"
+    r"(?:[^\\/:*?\"<>|\s]{1,40}(?: [^\\/:*?\"<>|\s]{1,40}){0,2}(?=[\\/])|[^\\/:*?\"<>|\s,;)]{1,40})"
     r"|\\\\[\w.-]+\\+(?:users|homes?|profiles|profils|perso|redirected|userdata)\$?\\+[^\\/:*?\"<>|\s]{1,40}"
     r"|(?<![\w/.])/(?:home|Users|export/home|var/(?:spool/)?mail|mnt/c/Users|c/Users)/[\w.-]{1,40}"
     r"|(?<![\w/])~[a-z][\w.-]{1,30}(?=/)",
     re.IGNORECASE,
 )
-_SHARED_PROFILE = re.compile(r"[\\/](?:public|default|all users|shared|default user|defaultapppool|\.|\.\.)$", re.IGNORECASE)
+_SHARED_PROFILE = re.compile(
+    r"[\\/](?:public|default|all users|shared|default users?|default\.migrated|defaultapppool|\.|\.\.|%.*|\$.*)$", re.IGNORECASE
+)
 _DOMAIN_USER = re.compile(r"(?<![\w\\/.$%-])(?P<domain>[A-Za-z][\w.-]{1,30})\\{1,2}(?P<user>[\w][\w.$-]{1,40})(?![\w\\])")
 # Registry hives, built-in authorities and folder names stand before a backslash too.
 _NO_DOMAIN = words_of(
     "hklm hkcu hkcr hku hkey_local_machine hkey_current_user hkey_classes_root hkey_users authority builtin system system32 "
-    "software windows microsoft service program files temp and or nt users currentcontrolset services policies"
+    "software windows microsoft service program files temp and or nt users currentcontrolset services policies apppool "
+    "autorité vordefiniert nt-autorität"
 )
 _LINE_BREAK = re.compile(r"[nrt](?:[A-Z0-9\W_]|$)")
 _DOMAIN_END = re.compile(r"\.(?:local|lan|corp|internal|intra|com|net|org|edu|gov|fr|de|es|it|nl|pt|be|ch|uk|eu)$", re.I)
@@ -40,38 +47,6 @@ _LOGIN_WORD = re.compile(
     r"as|by|runas|par|von|mit)[^\w>]{1,3}$",
     re.IGNORECASE,
 )
-# Accounts that name nobody; what is wrong with them is signal.
-_BUILT_IN = words_of(
-    "admin administrator administrateur administrador root system localsystem guest invité gast sa sys postgres oracle mysql "
-    "www-data apache nginx daemon nobody anonymous everyone default public service localservice networkservice network "
-    "local self test user users username me you us"
-)
-_ORDINARY = words_of(
-    "a an the and or of to in on at for from with without by as is are was were be been has have had not no nor can cannot "
-    "can't could will would should must may does did do doesn't didn't it its this that these those my your his her our "
-    "their id ids name names page pages form field fields box screen prompt window dialog error errors failure failures "
-    "failed fail fails issue issues problem problems attempt attempts request requests details data info information list "
-    "group groups role roles rights access account accounts profile profiles settings setting management manager portal "
-    "interface session sessions script scripts server servers service services button link process history policy policies "
-    "status type format required missing invalid incorrect wrong unknown expired locked disabled enabled blocked active "
-    "inactive created deleted removed added changed reset unlocked renamed unable reports reported says said wants needs "
-    "gets got sees tried trying unchanged works working worked correct valid already again still after before since when "
-    "while because then than where how why what who which only also both any all each every other another new old same "
-    "different first last next bloqué verrouillé désactivé activé expiré supprimé inconnu incorrect invalide erroné oublié "
-    "impossible refusé créé actif utilisateur utilisateurs administrateur local locale domaine réseau personnel client "
-    "clients fournisseur générique est sont était ne n'est pas plus dans sur avec sans pour par de du des le la les un une "
-    "et ou où qui que sa son ses mon ma gesperrt deaktiviert abgelaufen unbekannt falsch ungültig nicht ist sind war wird "
-    "wurde kann und oder der die das dem den ein eine im in auf mit von für bei bloqueado bloqueada desactivado caducado "
-    "desconocido incorrecto no es está del el los las en con por para y o bloccato scaduto disattivato errato non di della "
-    "il lo gli è e conta bloqueada expirada não da do em com geblokkeerd verlopen onbekend onjuist niet het een van de op "
-    "met voor entra azure active directory windows microsoft google office exchange outlook citrix sap vpn wifi email mail "
-    "e-mail broken slow stuck refused impossible suspended terminated down lost ok okay fine good bad possible needed "
-    "available unavailable necessary successful unsuccessful done pending open closed resolved denied rejected lent lente "
-    "cassé perdu lento kaputt langsam defekt traag kapot roto rotto quebrado number code credentials password passwords "
-    "token prompts loop loops via using mapping creation migration validation authentication authorization permission "
-    "permissions experience training guide manual device devices computer phone http https tcp udp tls ssl null none true "
-    "false empty yes ok n/a na"
-)
 _STRONG = one_of(
     "user_id userid user_name username login_name loginname logon_name logonname samaccountname uid userprincipalname upn "
     "login_id loginid network_id windows_id unix_id account_name accountname nt_login ntlogin ldap_id identifiant "
@@ -82,7 +57,8 @@ _STRONG = one_of(
 )
 _WEAK = one_of(
     "user login logon account userid compte utilisateur session konto benutzer anmeldung usuario cuenta utente usuário "
-    "utilizador conta gebruiker gebruikersaccount runas"
+    "utilizador conta gebruiker gebruikersaccount runas users logins accounts comptes utilisateurs konten usuarios cuentas "
+    "utenti usuários utilizadores contas gebruikers"
 )
 _BEFORE_WORD = r"(?<![\w.@-])(?P<flag>[-/?&;]{0,2})"
 _LOGIN = r"[\"'\u00ab\u201c\u2018]?(?P<value>[A-Za-z0-9][\w.$-]{0,38}[\w$])(?![\w@\\%/:(]|\.\w|[-'\u2019]\w)"
@@ -95,6 +71,7 @@ _CALLED = re.compile(
     rf"{_BEFORE_WORD}{_WEAK}\b[\"']?[ \t]*(?P<sign>:=|=|:|is|est|ist|es|[ \t])[ \t]*{_LOGIN}{_CLAUSE_END}",
     re.IGNORECASE,
 )
+_NEXT_NAME = re.compile(rf",?[ \t]+[{UPPER}][{LOWER}]")
 _DIRECTORY_NAME = re.compile(
     r"\bCN=(?P<value>[^,=\n<>\"]{2,60}),(?=OU=|CN=Users\b)|\buid=(?P<uid>[^,=\n<>\"]{2,60}),(?=ou=)", re.I
 )
@@ -118,16 +95,25 @@ _ID_FORM = re.compile(r"(?:[a-z]{1,12}[._-]?\d{1,8}[a-z]?|[a-z]\d{3,8}[a-z]{0,2}
 def looks_like_login(value: str) -> bool:
     """True for `jdoe42`, `u123456`, `jean.dupont`, `jdupont`: no ordinary word, product or code."""
     lowered = value.lower()
-    if lowered in _ORDINARY or lowered in _BUILT_IN or is_signal(value) or _FILE_OR_HOST.search(value):
+    if lowered in ORDINARY or lowered in BUILT_IN or is_signal(value) or _FILE_OR_HOST.search(value):
         return False
     if is_mixed(value):
         return _ID_FORM.match(value) is not None
-    return _DOTTED_NAME.match(value) is not None or (value.islower() and _INITIAL.match(value) is not None)
+    if _DOTTED_NAME.match(value) is not None:
+        return True
+    return value.islower() and (_INITIAL.match(value) is not None or lowered[1:] in FAMILY_NAMES)
 
 
-def _excluded(value: str) -> bool:
+def is_nobody(value: str) -> bool:
+    """True for a built-in account, an ordinary word beside 'user', a file or a host."""
     lowered = value.lower()
-    return lowered in _ORDINARY or lowered in _BUILT_IN or _FILE_OR_HOST.search(value) is not None
+    return lowered in ORDINARY or lowered in BUILT_IN or _FILE_OR_HOST.search(value) is not None
+
+
+def _own_profile(match: re.Match[str]) -> bool:
+    # 'C:\\Users\\All Users and': two words are one name only before a backslash.
+    found = match.group(0) + (" users" if re.match(r" users?\b", after(match, 7), re.IGNORECASE) else "")
+    return _SHARED_PROFILE.search(found) is None
 
 
 def _domain_user(match: re.Match[str]) -> bool:
@@ -139,6 +125,12 @@ def _domain_user(match: re.Match[str]) -> bool:
     return sure or _LOGIN_WORD.search(before(match)) is not None or (user[0] not in "nrt" and looks_like_login(user))
 
 
+def _begins_name(match: re.Match[str]) -> bool:
+    """'Jane' of 'user = Jane Roe': the whole of it is a person's name."""
+    value = match["value"]
+    return value[0].isupper() and value.isalpha() and _NEXT_NAME.match(match.string, match.end("value")) is not None
+
+
 def _alone(match: re.Match[str]) -> bool:
     """A bare lower-case word at the end of its clause, as in 'login: asmith,'."""
     value = match["value"]
@@ -148,7 +140,7 @@ def _alone(match: re.Match[str]) -> bool:
 def _named(match: re.Match[str]) -> bool:
     """A user id beside a word that means one: any value after a sign, only what looks like a login after a space."""
     value, sign = match["value"], match["sign"]
-    if _excluded(value):
+    if is_nobody(value) or _begins_name(match):
         return False
     if sign in ("=", ":=", ":") or (not sign.isspace() and not value.isalpha()):
         return not re.fullmatch(r"0x\w+|\d{1,2}", value)
@@ -158,7 +150,7 @@ def _named(match: re.Match[str]) -> bool:
 def _called(match: re.Match[str]) -> bool:
     """A value beside 'user', 'account', 'compte'...: everything after '=', else only what looks like a login."""
     value, sign = match["value"], match["sign"]
-    if _excluded(value):
+    if is_nobody(value) or _begins_name(match):
         return False
     if sign in ("=", ":="):
         return not re.fullmatch(r"\d{1,2}", value)
@@ -177,7 +169,7 @@ _NAMES_USER = re.compile(
 
 def _directory_name(match: re.Match[str]) -> bool:
     value = match[match.lastgroup or 0]
-    return not _excluded(value)
+    return not is_nobody(value)
 
 
 _mentions_user = speaks_of(
@@ -185,7 +177,8 @@ _mentions_user = speaks_of(
     "userprincipalname upn id ldap identifiant utilisateur compte session benutzer benutzername benutzerkennung nutzername "
     "nutzerkennung nutzername nutzerkennung anmeldename kennung konto anmeldung usuario cuenta utente utilizador usuário "
     "conta gebruiker gebruikersnaam gebruikers gebruikersaccount loginnaam employee staff matricule matricola personalnummer "
-    "personeelsnummer empleado runas ntlogin"
+    "personeelsnummer empleado runas ntlogin logins accounts comptes utilisateurs konten usuarios cuentas utenti usuários "
+    "utilizadores contas"
 )
 _remote = speaks_of("ssh scp sftp rsync mosh upn")
 _path_marks = mentions(
@@ -209,11 +202,11 @@ RULES = (
         "PATH",
         _USER_PATH,
         lambda sight: ("/" in sight.text or "\\" in sight.text) and _path_marks(sight),
-        lambda match: _SHARED_PROFILE.search(match.group(0)) is None,
+        _own_profile,
     ),
     Rule("USER", _DOMAIN_USER, holds("\\"), _domain_user),
     Rule("USER", _DIRECTORY_NAME, mentions("cn=", "uid="), _directory_name, "value"),
-    Rule("USER", _REMOTE, _remote, lambda match: not _excluded(match[match.lastgroup or 0]), "value"),
+    Rule("USER", _REMOTE, _remote, lambda match: not is_nobody(match[match.lastgroup or 0]), "value"),
     Rule("USER", _NAMED, _mentions_user, _named, "value"),
     Rule("USER", _CALLED, _mentions_user, _called, "value"),
 )

@@ -106,11 +106,32 @@ def one_of(words: str) -> str:
     return f"(?=[{first}])(?:{'|'.join(re.escape(word).replace(chr(92) + ' ', '[ _-]?') for word in ordered)})"
 
 
+def after(match: re.Match[str], most: int = 24, group: int | str = 0) -> str:
+    """The characters that stand behind a match."""
+    return match.string[match.end(group) : match.end(group) + most]
+
+
 def before(match: re.Match[str], most: int = 24, group: int | str = 0) -> str:
     """The characters that stand before a match."""
     start = match.start(group)
     return match.string[max(0, start - most) : start]
 
+
+def _ranges(chars: list[str]) -> str:
+    """A run of characters for a class of a pattern, neighbours as ranges."""
+    runs: list[list[str]] = []
+    for char in chars:
+        if runs and ord(char) == ord(runs[-1][1]) + 1:
+            runs[-1][1] = char
+        else:
+            runs.append([char, char])
+    return "".join(first if first == last else f"{first}-{last}" for first, last in runs)
+
+
+# Capital and small letters of the Latin, Greek and Cyrillic scripts, Polish and Vietnamese ones too.
+_LETTERS = [chr(code) for part in (range(0x41, 0x250), range(0x386, 0x530), range(0x1E00, 0x1F00)) for code in part]
+UPPER = _ranges([char for char in _LETTERS if char.isupper()])
+LOWER = _ranges([char for char in _LETTERS if char.islower()])
 
 # The words between a name for something and its value: 'is', ':', '=' in seven languages.
 SIGN = (

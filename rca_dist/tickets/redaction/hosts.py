@@ -14,40 +14,8 @@ from rca_dist.tickets.redaction.base import (
     speaks_of,
     words_of,
 )
+from rca_dist.tickets.redaction.public_hosts import PUBLIC, TENANTS
 
-# Everybody's hosts. What they are called is signal ("login.microsoftonline.com cannot be reached").
-_PUBLIC = words_of(
-    "microsoft.com microsoftonline.com office.com office365.com office.net outlook.com live.com windows.com "
-    "windowsupdate.com windows.net azure.com azureedge.net msftconnecttest.com msftncsi.com bing.com skype.com lync.com "
-    "visualstudio.com msauth.net msftauth.net microsoftazuread-sso.com onedrive.com sharepointonline.com msedge.net "
-    "akamaized.net aka.ms github.com githubusercontent.com github.io gitlab.com bitbucket.org google.com googleapis.com "
-    "gstatic.com gmail.com youtube.com googleusercontent.com android.com chrome.com apple.com icloud.com mzstatic.com "
-    "amazon.com aws.amazon.com cloudflare.com cloudflare.net akamai.net akamaiedge.net fastly.net jsdelivr.net docker.com "
-    "docker.io quay.io npmjs.org npmjs.com pypi.org pythonhosted.org python.org nodejs.org maven.org apache.org eclipse.org "
-    "mozilla.org mozilla.net ubuntu.com canonical.com debian.org redhat.com fedoraproject.org centos.org suse.com "
-    "opensuse.org kernel.org gnu.org oracle.com java.com mysql.com postgresql.org mongodb.com elastic.co grafana.com "
-    "kubernetes.io k8s.io helm.sh k8s.gcr.io hashicorp.com terraform.io ansible.com jenkins.io sap.com salesforce.com "
-    "force.com servicenow.com service-now.com atlassian.com atlassian.net jira.com zendesk.com freshservice.com "
-    "freshworks.com zoom.us webex.com cisco.com meraki.com vmware.com broadcom.com citrix.com fortinet.com "
-    "paloaltonetworks.com checkpoint.com zscaler.com zscaler.net zscloud.net okta.com duosecurity.com duo.com adobe.com "
-    "adobe.io adobelogin.com dropbox.com box.com slack.com slack-edge.com teamviewer.com anydesk.com logmein.com dell.com "
-    "hp.com hpe.com lenovo.com intel.com amd.com nvidia.com samsung.com xerox.com canon.com brother.com epson.com ricoh.com "
-    "lexmark.com kyocera.com symantec.com norton.com mcafee.com sophos.com trendmicro.com kaspersky.com crowdstrike.com "
-    "sentinelone.net malwarebytes.com digicert.com letsencrypt.org verisign.com globalsign.com entrust.net stackoverflow.com "
-    "stackexchange.com serverfault.com superuser.com wikipedia.org w3.org ietf.org iana.org icann.org ntp.org pool.ntp.org "
-    "time.nist.gov facebook.com twitter.com linkedin.com whatsapp.com paypal.com stripe.com docusign.com docusign.net "
-    "intuit.com workday.com myworkday.com glpi-project.org schema.org openssl.org nginx.org nginx.com php.net "
-    "sourceforge.net launchpad.net heroku.com digitalocean.com huggingface.co schemas.microsoft.com docker.internal "
-    "google.internal cluster.local opendns.com golang.org go.dev googleblog.com azure.cn rust-lang.org quad9.net "
-    "spamhaus.org"
-)
-# A name before these is a customer's: contoso.sharepoint.com.
-_TENANTS = words_of(
-    "sharepoint.com onmicrosoft.com service-now.com atlassian.net zendesk.com freshservice.com okta.com my.salesforce.com "
-    "blob.core.windows.net file.core.windows.net database.windows.net vault.azure.net azurewebsites.net cloudapp.azure.com "
-    "servicebus.windows.net amazonaws.com myshopify.com zoom.us webex.com slack.com workday.com herokuapp.com azurecr.io "
-    "cloudapp.net cloudfront.net crm.dynamics.com dynamics.com powerappsportals.com mail.protection.outlook.com"
-)
 _COMMON_LABEL = words_of(
     "www login support docs help status api portal my admin community developer download downloads id auth account accounts "
     "cdn static hooks console signin s3 ec2 sts us-east-1 eu-west-1 explore marketplace app get edge files global secure"
@@ -70,6 +38,13 @@ _HAS_NAME = re.compile(r"\.[A-Za-z]")
 _BARE_IN_URL = re.compile(r"(?<=://)(?P<value>[A-Za-z][\w-]{1,62})(?=[:/?#]|[\s\"')\]]|$)")
 _SHARE = re.compile(
     r"(?<![\w\\:])\\{2,4}(?P<value>[A-Za-z0-9][\w.-]{1,80})(?=\\)|\b(?:smb|cifs|nfs|afp)://(?P<smb>[\w.-]{2,80})"
+    r"|\bfile://(?P<file>(?![A-Za-z]:)[\w.-]{2,80})(?=[/\\])"
+)
+# Windows programs whose names end as a server's would.
+_TOOLS = words_of("regsvr32 regsvr64 regsrv32 regsvr srv32 winsrv32 lsasrv32")
+_DNS_TYPE = words_of(
+    "srv-record srv-records srv-rr srv-lookup srv-query srv-entry srv-eintrag srv-einträge srv-type srv-dns srv-resource "
+    "srv-enregistrement srv-registro srv-priority srv-weight"
 )
 _HOST_WORDS = (
     "hostname host_name computer_name computername machine_name device_name server_name servername fqdn netbios_name "
@@ -110,18 +85,22 @@ _WEAK = words_of(
 _ROLE = r"(?:SQL|DB|APP|WEB|FS|DC|FW|SW|AP|VM|TS|RDS|CTX|EXCH|MAIL|PRINT|PRT|PRN|IMP|MFP|FILE|BKP|HV|ADC|DNS|DHCP|PROXY|GW|"
 _ROLE += r"SERVER|RTR|WS|DT|LAP|NBK?|LT|WLC|ORA|ADFS|SCCM|WSUS|IIS|SMTP|FTP|PROD|DEV|UAT|TST|PRD|CLUSTER|CLU)"
 _JOINED = re.compile(
-    rf"[A-Z]{{0,6}}(?:SRV|SVR)[A-Z]{{0,8}}[0-9]{{1,5}}[A-Z]?|(?:[A-Z]{{2,4}})?(?:NAS|ESXI?|WKS)[0-9]{{1,5}}[A-Z]?|PC0?[0-9]{{3,8}}|"
+    rf"[A-Z]{{0,6}}(?:SRV|SVR)[A-Z]{{0,8}}[0-9]{{1,5}}[A-Z]?|(?:[A-Z]{{2,4}})?(?:NAS|ESXI?|WKS)[0-9]{{1,5}}[A-Z]?|"
+    rf"PC0?[0-9]{{3,8}}|"
     rf"[A-Z]{{0,4}}{_ROLE}{{1,3}}0[0-9]{{1,4}}[A-Z]?|(?:LAPTOP|DESKTOP)[0-9]{{2,8}}",
     re.IGNORECASE,
 )
 _REGION = re.compile(
     r"(?:US|EU|AP|CA|SA|ME|AF|IL|MX|CN)(?:-GOV|-ISO)?-(?:NORTH|SOUTH|EAST|WEST|CENTRAL)+-[0-9][a-z]?", re.IGNORECASE
 )
+_NUMBERED = re.compile(
+    r"(?:web|db|sql|app|fs|dc|vm|mail|file|print|proxy|node|db)(?!20[0-9][0-9])[0-9]{2,3}[a-z]?", re.IGNORECASE
+)
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}$")
 _SPLIT = re.compile(r"[-_]")
 _MACHINE_CODE = re.compile(
     r"(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])(?:[A-Z0-9]{2,15}(?:[-_][A-Z0-9]{1,15}){1,5}|"
-    r"[A-Z]{1,10}[0-9]{2,8}[A-Z]{0,2}|[a-z][a-z0-9]{1,11}(?:-[a-z0-9]{1,12}){0,4}-?[0-9]{1,5})$"
+    r"[A-Z]{1,10}[0-9]{2,8}[A-Z]{0,2}|[a-z][a-z0-9]{1,11}(?:-[a-z0-9]{1,12}){0,4}(?:-?[0-9]{1,5}|[0-9]{2,4}[a-z]))$"
 )
 
 
@@ -129,7 +108,7 @@ def _domain_of(labels: list[str]) -> str | None:
     """The longest known public domain that a host (its lower-case labels) lies in."""
     for start in range(max(0, len(labels) - 5), len(labels) - 1):
         domain = ".".join(labels[start:])
-        if domain in _PUBLIC or domain in _TENANTS:
+        if domain in PUBLIC or domain in TENANTS:
             return domain
     return None
 
@@ -140,7 +119,7 @@ def is_own_host(name: str, in_url: bool = False) -> bool:
     known = _domain_of(labels)
     if known:
         owner = labels[: len(labels) - known.count(".") - 1]
-        return known in _TENANTS and bool(owner) and not _COMMON_LABEL.issuperset(owner)
+        return known in TENANTS and bool(owner) and not _COMMON_LABEL.issuperset(owner)
     last, end = labels[-1], name.rpartition(".")[2]
     if last in _INTERNAL:
         return labels[0] not in _CODE_HEAD and (len(labels) > 2 or len(labels[0]) > 1) and end in (last, last.upper())
@@ -168,7 +147,7 @@ def is_machine(token: str) -> bool:
     """True for `SRV-SQL-01`, `PC-12345`, `NAS01`, `DESKTOP-AB12CD3`; not for an error code, a product or a ticket key."""
     if _GENERATED.fullmatch(token):
         return True
-    if _REGION.fullmatch(token):  # of a cloud
+    if _REGION.fullmatch(token) or token.lower() in _TOOLS or token.lower() in _DNS_TYPE:  # a cloud's region; not a host
         return False
     segments = _SPLIT.split(token)
     if len(segments) == 1:
@@ -183,6 +162,14 @@ def is_machine(token: str) -> bool:
         return False
     if re.fullmatch(r"0[0-9]{1,3}[A-Za-z]?", segments[-1]):
         return True
+    if (
+        len(segments) == 3
+        and segments[-1].isdigit()
+        and len(segments[-1]) <= 3
+        and {*roles[:2]} <= _WEAK
+        and roles[0] != roles[1]
+    ):
+        return True  # vm-test-22
     return token.isupper() and len(segments) >= 3 and segments[-1].isdigit() and not _YEAR.search(token)
 
 
@@ -207,7 +194,7 @@ def _labelled(match: re.Match[str]) -> bool:
 
 def _served(match: re.Match[str]) -> bool:
     value = match["value"]
-    if value.lower() in _NO_HOST or is_signal(value) or not is_mixed(value):
+    if value.lower() in _NO_HOST or not is_mixed(value) or (is_signal(value) and not _NUMBERED.fullmatch(value)):
         return False
     return is_machine(value) or _MACHINE_CODE.match(value) is not None
 

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from rca_dist.tickets.redaction.base import Rule, Sight, before, mentions, speaks_of
+from rca_dist.tickets.redaction.base import Rule, Sight, after, before, mentions, speaks_of
 
 _AT_DOMAIN = r"(?:@|%40)(?:(?:[\w-]{1,63}\.)+(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,40})(?![\w-])|\[\d{1,3}(?:\.\d{1,3}){3}\])"
 _EMAIL = re.compile(rf"(?<![\w.+%-])[\w.+%!#*^~-]{{1,256}}{_AT_DOMAIN}", re.IGNORECASE)
@@ -35,10 +35,28 @@ _VERSION_WORD = re.compile(
 )
 
 
+# 'Firmware upgraded from 9.1.2.3 to 9.1.2.4', '1.2.3.4 or 1.2.3.5': the word stands further before.
+_VERSION_CHAIN = re.compile(
+    r"(?<![^\W_])(?:versions?|ver|release|builds?|firmware|driver|patch|rev|versión|versiones|versão|versione|"
+    r"micrologiciel|pilote|"
+    r"treiber|bios|agent|client|update|upgrade[ds]?|downgrade[ds]?|updated|hotfix|java|mise à (?:jour|niveau)|"
+    r"aktualisiert)\W{1,3}"
+    r"(?:(?:was|is|has been|upgraded|updated|downgraded|rolled back|changed|went|goes|mis[e]? à jour|aktualisiert|"
+    r"wurde|and|or|et|ou|und|"
+    r"oder|from|to|von|auf|de|vers|à|a|y|o|->|=>|v?\d+(?:\.\d+){1,3}|<IP(?:_\d+)?>)\W{1,3}){1,6}$",
+    re.IGNORECASE,
+)
+_VERSION_BEHIND = re.compile(r"[ \t]+(?:release|version|build|firmware|patch|hotfix|update|driver)\b", re.IGNORECASE)
+
+
 def _ipv4(match: re.Match[str]) -> bool:
     parts = [int(part) for part in re.findall(r"\d+", match.group(0))]
     # Loopback, wildcard and netmasks name nobody and are signal; a version number is no address.
-    return max(parts) <= 255 and parts[0] not in (0, 127, 255) and not _VERSION_WORD.search(before(match, 16))
+    if max(parts) > 255 or parts[0] in (0, 127, 255) or _VERSION_WORD.search(before(match, 16)):
+        return False
+    if parts[0] == 10 or parts[:2] == [192, 168] or (parts[0] == 172 and 16 <= parts[1] <= 31):
+        return True
+    return not _VERSION_BEHIND.match(after(match)) and not _VERSION_CHAIN.search(before(match, 72))
 
 
 def _ipv6(match: re.Match[str]) -> bool:

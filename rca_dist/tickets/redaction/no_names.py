@@ -41,4 +41,32 @@ NO_NAME = words_of(
     "open status priority category impact urgency high low medium critical false true access denied connection refused "
     "timeout exception fatal warning info debug code codes update version release patch policy rule rules test testing "
     "production development staging quality"
+    # monitoring and other products that report tickets, parts of programs, teams
+    "nagios zabbix icinga prtg solarwinds dynatrace datadog splunk grafana prometheus intune sccm scom nessus qualys veeam "
+    "commvault netbackup sentinelone crowdstrike defender sophos autosys control-m jenkins github gitlab bitbucket jira "
+    "confluence visual studio power automate automated bi builder core voicemail autoattendant mailbox scanner sensor probe "
+    "watchdog agent agents interface acceptance control experience credential credentials certificates administration access "
+    "guide manual state story stories mode kernel space disk disks memory cpu pool thread heap buffer usage load interval "
+    "record records lookup query trust store profile profiles settings configuration policies template templates script "
+    "scripts job jobs task tasks scheduler batch report reports reporting dashboard workflow form forms field fields list "
+    "value values type name names number total count size path url link wintel unix squad squads admins platform platforms "
+    "deskside field telecom telephony voice middleware workplace digital solutions enterprise integration integrations "
+    "architecture governance compliance audit procurement facilities helpline hotline callcenter callcentre contractors "
+    "employees internals externals externe externes intern interne prestataire prestataires kontakt vorgesetzter "
+    "mitarbeiter teamleiter leiter"
+)
+
+# Names of people that tickets use as ordinary words, products or places: known from a column, they go as part of a full
+# name only.
+COMMON_NAME = words_of(
+    "mark bill grant price prices brown green white black gray grey young long fox cook jack chip rich art pat chase chance "
+    "faith hope grace joy dawn summer autumn winter spring sky star stone wood lake bank park street lane gate bridge house "
+    "wall ball bell bond brand bush cross crown english french german irish welsh west east north south frost gold good hand "
+    "hard holder key keys law laws light little lock major noble nice paper pink plant point pool post powers print prior "
+    "reader ring rock rod rose rule sale save self sharp shell short shift silver small smart snow speed stable stack stage "
+    "still strong sun sweet swift table temple tower town train van wade ward water waters watt watts web weeks wells wise "
+    "wolf worth petit grand blanc noir rouge vert bon bonne garde gross klein lang kurz sommer schwarz verde bianco rossi "
+    "jenkins norton dell sage kafka tesla siemens philips brother ricoh canon epson lexmark oracle citrix avaya lotus zoom "
+    "xerox java ruby python perl delta alpha beta gamma oscar echo india sierra lima china georgia paris london berlin madrid "
+    "rome vienna florence lyon milan houston dallas denver phoenix carolina virginia israel kenya"
 )

@@ -43,7 +43,9 @@ _SWISS = re.compile(r"(?<![\w.-])756[. ]\d{4}[. ]\d{4}[. ]\d\d(?![\w-]|\.\d)")
 _BELGIAN = re.compile(r"(?<![\w.-])\d\d\.(?:0\d|1[0-2])\.[0-3]\d-\d{3}\.\d\d(?![\w-]|\.\d)")
 _BRAZILIAN = re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\w-]|\.\d)")
 _NATIONAL_WORDS = (
-    "ssn social_security nino national_insurance nhs nir sécu sécurité_sociale dni nie nif nuss steuer-id steuerid "
+    "ssn social_security social_insurance sin numéro_de_sécurité_sociale numero_de_securite_sociale securite_sociale secu "
+    "n°_ss n°ss no_ss num_ss numéro_ss numero_ss numéro_de_ss numero_de_ss n°_de_ss n°_sécu n°_secu nino "
+    "national_insurance nhs nir sécu sécurité_sociale dni nie nif nuss steuer-id steuerid "
     "steueridentifikationsnummer steuernummer idnr sozialversicherungsnummer rentenversicherungsnummer personalausweis "
     "personalausweisnummer ausweisnummer reisepass reisepassnummer codice_fiscale carta_d'identità carta_d’identità passaporto "
     "niss cartão_de_cidadão contribuinte cpf bsn burgerservicenummer rijksregisternummer numéro_national registre_national ahv "
@@ -112,6 +114,8 @@ def _brazilian(match: re.Match[str]) -> bool:
 
 
 def _national(match: re.Match[str]) -> bool:
+    if match.group(0)[:3].lower() == "sin" and not match.group(0).startswith("SIN"):
+        return False  # Spanish for 'without'
     return 7 <= sum(map(str.isalnum, match["value"])) <= 18 and sum(map(str.isdigit, match["value"])) >= 5
 
 
@@ -129,7 +133,8 @@ def _ends_in_letter(sight: Sight) -> bool:
 
 
 _national_word = speaks_of(
-    "ssn social nino insurance nhs nir sécu sécurité dni nie nif nuss steuer steuerid steueridentifikationsnummer "
+    "ssn social sin securite secu ss n°ss nino insurance nhs nir sécu sécurité dni nie nif nuss steuer steuerid "
+    "steueridentifikationsnummer "
     "steuernummer idnr sozialversicherungsnummer rentenversicherungsnummer personalausweis personalausweisnummer "
     "ausweisnummer reisepass reisepassnummer fiscale identità passaporto niss cidadão contribuinte cpf bsn "
     "burgerservicenummer rijksregisternummer national registre ahv avs pesel personnummer cpr aadhaar passport passeport "

@@ -2,12 +2,12 @@
 
 import re
 
-from rca_dist.tickets.redaction.base import Rule, Sight, before, holds, one_of, speaks_of, words_of
+from rca_dist.tickets.redaction.base import LOWER, UPPER, Rule, Sight, after, before, holds, one_of, speaks_of, words_of
 from rca_dist.tickets.redaction.no_names import NO_NAME
 
-_CAP = r"[A-ZÀ-ÖØ-Þ](?:[a-zß-öø-ÿ]|[A-ZÀ-ÖØ-Þ]|['\u2019-](?=[A-Za-zÀ-ÿ])){1,24}"
+_CAP = rf"[{UPPER}](?:[{LOWER}{UPPER}]|['\u2019-](?=[{UPPER}{LOWER}])){{1,24}}"
 _PARTICLE = r"(?:de|da|di|du|del|della|dos|van|von|der|den|le|la|ten|ter|el|al|bin|zu|zur|[dO]['\u2019])"
-_ONE = rf"(?:{_CAP}|[A-Z]\.)"
+_ONE = rf"(?:{_CAP}|[{UPPER}]\.)"
 _LINK = rf"[ \t]+(?:{_PARTICLE}[ \t]+){{0,2}}"
 _NAME = rf"{_ONE}(?:{_LINK}{_ONE}){{0,3}}"
 _FULL = rf"(?:{_CAP},[ \t]{_CAP}(?:[ \t]{_CAP})?|{_ONE}(?:{_LINK}{_ONE}){{1,3}})"
@@ -34,7 +34,10 @@ _ROLES = words_of(
     "anrufer ansprechpartner ansprechpartnerin bearbeiter benutzer mitarbeiter mitarbeiterin vorname nachname name von an "
     "solicitante usuario contacto técnico nombre completo apellido apellidos remitente richiedente utente referente "
     "tecnico nome cognome mittente utilizador usuário contato aanvrager beller gebruiker medewerker contactpersoon naam "
-    "voornaam achternaam"
+    "voornaam achternaam vorgesetzter vorgesetzte vorgesetzten teamleiter kontakt approver watcher reporter engineer analyst "
+    "colleague boss approbateur supérieur hiérarchique collègue chef jefe superiore superior leidinggevende пользователь "
+    "заявитель автор имя фио исполнитель użytkownik zgłaszający uživatel zadavatel användare bruger bruker felhasználó "
+    "kullanıcı utilizator χρήστης"
 )
 _SURE_ROLES = words_of(
     "caller requester requestor employee surname demandeur appelant nom prénom anrufer vorname nachname apellido apellidos "
@@ -52,6 +55,39 @@ _DEED = re.compile(
     rf"(?:by|to|par|à|von|an|por|a|da|door|aan|for|pour|für|para|per|voor)[ \t]*:?)[ \t]+(?P<value>{_FULL})(?![\w@.]\w)"
 )
 _JOURNAL = re.compile(rf"\d\d:\d\d(?::\d\d)?(?: ?[AP]M)? ?[-\u2013] ?(?P<value>{_FULL})(?=[ \t]*(?:\(|$|\n|:))", re.MULTILINE)
+# '03/04/2024 10:12 Sarah Connor: rebooted', 'Sarah Connor wrote:', '- Sarah Connor, Tier 2', 'User Sarah Connor confirmed'
+_LOGGED = re.compile(
+    rf"\d[-./]\d{{1,4}},?[ T]\d\d:\d\d(?::\d\d)?(?: ?[AP]M)?[ \t]+(?P<value>{_FULL})(?=[ \t]*(?:\([\w ]{{1,20}}\))?:)"
+)
+_WROTE = re.compile(
+    rf"(?P<value>{_FULL})(?=[ \t]+(?:wrote|writes|a écrit|schrieb|escribió|escreveu|ha scritto|schreef|написал\w?)[ \t]*:)"
+)
+_DASHED = re.compile(
+    rf"^[ \t]*[-\u2013\u2014~]{{1,2}}[ \t]?(?P<value>{_FULL})(?=[ \t]*[,|/(-][ \t]*(?i:tier|level|l[1-3]\b|support|"
+    r"it\b|engineer|service|"
+    r"help ?desk|team|senior|junior|analyst|technician|technicien|techniker|administrat|manager|lead|consult))",
+    re.MULTILINE,
+)
+_THE_USER = re.compile(
+    rf"(?i:(?<![\w.@/-])(?:user|caller|requester|employee|colleague|technician|utilisateur|utilisatrice|demandeur|"
+    rf"collègue|benutzer|benutzerin|anwender|kollege|kollegin|mitarbeiter|usuario|usuaria|utente|usuário|gebruiker|collega|"
+    rf"пользователь)"
+    rf"[ \t]+)(?P<value>{_CAP}(?:{_LINK}{_CAP}){{1,2}})"
+    rf"(?=[ \t]+[{LOWER}]|[,;.)]|[ \t]*(?:$|\n|[(<]))",
+    re.MULTILINE,
+)
+# A name in small letters, family name first.
+_SMALL = re.compile(
+    r"(?i:(?<!\w)(?:(?:reported|opened|requested|raised|submitted|logged) by|caller|requester|requested for|demandeur|melder|"
+    rf"solicitante|richiedente))[ \t]*:[ \t]*"
+    rf"(?P<value>[{LOWER}][{LOWER}'\u2019-]{{1,24}}, ?[{LOWER}][{LOWER}'\u2019-]{{1,24}})(?=[ \t]*(?:$|\n|[(<.]))",
+    re.MULTILINE,
+)
+_EAST_ASIAN = re.compile(
+    "(?:担当者?|依頼者|申請者|報告者|利用者|氏名|名前|上司|联系人|聯絡人|姓名|报告人|申请人|提交人|담당자|요청자|신고자|이름|성명)"
+    "[ \t]*[:\uff1a][ \t\u3000]*(?P<value>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,6})"
+    "(?![\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
+)
 _MAILBOX = re.compile(rf"(?P<value>{_FULL})\"?[ \t]*(?=[<(\[]<?(?:mailto:)?<?EMAIL)")
 _BYES = (
     "regards best_regards kind_regards warm_regards many_regards best_wishes kind_wishes thanks thanks_again thanks_a_lot "
@@ -78,6 +114,16 @@ _HELLO = re.compile(
     rf"(?:^|(?<=[.!>] ))[ \t]*(?i:{one_of(_HELLOS)})[ \t]+(?P<value>{_CAP}(?:[ \t]{_CAP})?)(?=[ \t\r]*(?:[,!:]|$|\n))",
     re.MULTILINE,
 )
+
+
+_TEAM_SIGN = re.compile(
+    "[部課课室係組组팀]|チーム|グループ|サポート|デスク|センター|システム|中心|管理|客服|시스템|관리자|지원"
+)
+
+
+def is_east_asian_team(value: str) -> bool:
+    """True for a department, a group or a system in Japanese, Chinese or Korean."""
+    return _TEAM_SIGN.search(value) is not None
 
 
 _PARTICLES = words_of("le la de du des da di van von den der el al ten ter")
@@ -108,15 +154,30 @@ def _full_name(match: re.Match[str]) -> bool:
     return " " in name_in(match["value"])
 
 
+def _whole_name(match: re.Match[str]) -> bool:
+    """Every word can be a name: 'Sarah Connor', not 'User Account Control'."""
+    return name_in(match["value"]) == match["value"]
+
+
 def _role(match: re.Match[str]) -> bool:
     said = _ROLE_BEFORE.search(before(match, 32))
-    if said is None:
+    if said is None or after(match, 1, "value") == "\\":  # NT AUTHORITY\SYSTEM
         return False
     value, role = name_in(match["value"]), said[1].lower()
     if " " in value:
         return role in _ROLES
     # One word only where the word before can mean nothing but a person.
     return role in _SURE_ROLES and value[1:].islower()
+
+
+def _small(match: re.Match[str]) -> bool:
+    return not any(word in NO_NAME for word in re.split(r"[ ,]+", match["value"]))
+
+
+_persons = speaks_of(
+    "user caller requester employee colleague technician utilisateur utilisatrice demandeur collègue benutzer benutzerin "
+    "anwender kollege kollegin mitarbeiter usuario usuaria utente usuário gebruiker collega пользователь"
+)
 
 
 def _may_hold_title(sight: Sight) -> bool:
@@ -144,6 +205,33 @@ RULES = (
     ),
     Rule("PERSON", _ROLE, holds(":", "="), _role, "value", name_in),
     Rule("PERSON", _DEED, speaks_of(_DEEDS), _full_name, "value", name_in),
+    Rule("PERSON", _LOGGED, lambda sight: sight.digits and ":" in sight.text, _whole_name, "value"),
+    Rule(
+        "PERSON",
+        _WROTE,
+        speaks_of("wrote writes écrit schrieb escribió escreveu scritto schreef написал написала"),
+        _full_name,
+        "value",
+        name_in,
+    ),
+    Rule("PERSON", _DASHED, holds("-", "\u2013", "\u2014", "~"), _whole_name, "value"),
+    Rule("PERSON", _THE_USER, _persons, _whole_name, "value"),
+    Rule(
+        "PERSON",
+        _SMALL,
+        speaks_of(
+            "reported opened requested raised submitted logged caller requester demandeur melder solicitante richiedente"
+        ),
+        _small,
+        "value",
+    ),
+    Rule(
+        "PERSON",
+        _EAST_ASIAN,
+        lambda sight: not sight.text.isascii() and (":" in sight.text or "\uff1a" in sight.text),
+        lambda match: not is_east_asian_team(match["value"]),
+        "value",
+    ),
     Rule("PERSON", _JOURNAL, lambda sight: sight.digits and ":" in sight.text, _full_name, "value", name_in),
     Rule("PERSON", _MAILBOX, _may_hold_mailbox, _full_name, "value", name_in),
     Rule(

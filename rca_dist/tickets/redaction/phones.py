@@ -2,7 +2,7 @@
 
 import re
 
-from rca_dist.tickets.redaction.base import Rule, Sight, before, one_of
+from rca_dist.tickets.redaction.base import Rule, Sight, after, before, one_of, speaks_of
 
 _S = r"[ .\-/\u00a0\u202f\u2011\u2013]"  # what stands between the groups of a number
 _END = r"(?![\w-]|\.\d)"
@@ -28,6 +28,9 @@ _PHONE = re.compile(
     rf"|{_START}0[1-9]\d{{0,2}}[ /\u00a0]\d{{2,3}}(?:[ .\u00a0]\d\d){{2,3}}{_END}(?!:\d)"
     # 612 34 56 78, 91 234 56 78
     rf"|{_START}(?:[679]\d\d(?:[ \u00a0]\d\d){{3}}|9\d[ \u00a0]\d{{3}}(?:[ \u00a0]\d\d){{2}})(?![\w-]|[.,]\d| \d)"
+    # (0)89-123456; 555 123 4567 (no thousands end in four digits)
+    rf"|(?<![\w)])\(0\)[ ]?[1-9]\d{{1,3}}[-/ ]\d{{4,8}}{_END}"
+    rf"|{_START}(?<!\d )[2-9]\d\d \d{{3}} \d{{4}}(?![\w-]|[.,]\d| \d)"
     rf"|{_START}07\d{{9}}{_END})"
 )
 _NUMBER = re.compile(r"(?=[+(0-9])(?<![\w.,+/-])\+?\(?\d(?:[ .()/\-\u00a0\u202f\u2011\u2013]{0,3}\d){6,14}(?!\w)")
@@ -47,7 +50,8 @@ _ANNOUNCED = re.compile(
     re.IGNORECASE,
 )
 _REFERENCE_WORD = re.compile(
-    r"(?<![^\W_])(?:ticket|incident|case|ref|reference|référence|id|no|n°|#|number|numéro|nr|order|commande|serial|s/n|sn|invoice|facture|"
+    r"(?<![^\W_])(?:ticket|incident|case|ref|reference|référence|id|no|n°|#|number|numéro|nr|order|commande|serial|s/n|"
+    r"sn|invoice|facture|"
     r"rechnung|bestellung|pedido|factura|fattura|req|chg|prb|inc|task|asset|kb|error|erreur|code|imei|ean|isbn|siret|siren|"
     r"dossier|contrat|contract)\W{0,3}$",
     re.IGNORECASE,
@@ -58,12 +62,38 @@ _DATE = re.compile(
 )
 
 
+_COUNTED = re.compile(
+    r"[ \t]?(?:rows?|records?|bytes?|lines?|items?|files?|objects?|users?|entries|messages?|packets?|errors?|"
+    r"sec(?:onds?)?|ms|[kmgt]i?b|"
+    r"lignes?|enregistrements|octets|fichiers|zeilen|datensätze|dateien|registros|filas|líneas|archivos|righe|record|linhas|"
+    r"rijen|regels|documents?|transactions?|events?|hits?|pages?|tickets?|processed|inserted|deleted)\b",
+    re.IGNORECASE,
+)
+# 'Durchwahl -4521', 'ext. x4821': the last digits alone.
+_INTERNAL = re.compile(
+    r"(?<![^\W_])(?:(?:durchwahl|dw|nebenstelle|toestel|ramal|anexo)\b\.?[ \t]*(?:nr\.?|lautet|ist|"
+    r"is)?[ \t]*[:=]?[ \t]*[-\u2013]?|"
+    r"ext(?:n|ension)?\b\.?[ \t]*[:#]?[ \t]*x?)(?P<value>\d{3,5})(?![\w-]|[.,]\d|[ \t]*(?:%|gb|mb|kb))",
+    re.IGNORECASE,
+)
+
+
+def _internal(match: re.Match[str]) -> bool:
+    word, value = match.group(0).lower(), match["value"]
+    if word.startswith("ext") and (len(value) < 4 or re.match(r"(?:19|20)\d\d$", value)):
+        return False
+    return _COUNTED.match(after(match, 16)) is None
+
+
 def _phone(match: re.Match[str]) -> bool:
     found = match.group(0)
     digits = sum(map(str.isdigit, found))
     if not 8 <= digits <= 21 or _DATE.match(found):
         return False
-    return found.startswith("+") or not _REFERENCE_WORD.search(before(match, 16))
+    if found.startswith("+"):
+        return True
+    counted = not re.search(r"[^\d ]", found) and _COUNTED.match(after(match, 16)) is not None
+    return not counted and not _REFERENCE_WORD.search(before(match, 16))
 
 
 def _announced(match: re.Match[str]) -> bool:
@@ -77,7 +107,10 @@ def _may_hold(sight: Sight) -> bool:
     return sight.nine_digits
 
 
+_extensions = speaks_of("durchwahl dw nebenstelle toestel ramal anexo ext extn extension x")
+
 RULES = (
     Rule("PHONE", _NUMBER, lambda sight: sight.seven_digits, _announced),
     Rule("PHONE", _PHONE, _may_hold, _phone),
+    Rule("PHONE", _INTERNAL, lambda sight: sight.digits and _extensions(sight), _internal, "value"),
 )

@@ -4,15 +4,34 @@ The order matters: a URL with a password holds what looks like an e-mail address
 number, the first group of a bank account looks like a login, and a user's path holds the name of a host.
 """
 
-from rca_dist.tickets.redaction import accounts, hosts, network, numbers, people, phones, secrets
+from rca_dist.tickets.redaction import (
+    accounts,
+    devices,
+    hosts,
+    logins,
+    mentions,
+    more_languages,
+    network,
+    numbers,
+    people,
+    phones,
+    secrets,
+    shared_secrets,
+)
 from rca_dist.tickets.redaction.base import Rule as Rule
 
 RULES = (
     *secrets.RULES,
+    *shared_secrets.RULES,
+    *more_languages.RULES,
     *network.RULES,
+    *mentions.RULES,
     *numbers.RULES,
+    *logins.FIRST,
     *accounts.RULES,
+    *logins.LISTS,
     *phones.RULES,
     *hosts.RULES,
+    *devices.RULES,
     *people.RULES,
 )

@@ -31,7 +31,8 @@ _GROUPED_KEY = re.compile(r"(?<![\w-])(?:\d{6}(?:-\d{6}){7}|[A-Z0-9]{5}(?:-[A-Z0
 _BEARER = re.compile(r"\b(?:Bearer|Basic|ApiKey|Negotiate)\s+(?P<value>[\w.~+/=-]{16,})", re.IGNORECASE)
 _URL_LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:<>]{0,100}:[^\s/@<>]{1,200}@[^\s\"'<>]+", re.IGNORECASE)
 _QUERY = re.compile(
-    r"[?&;#](?:amp;)?(?:(?P<sure>sig|[\w-]{0,20}signature|[\w-]{0,20}token|api_?key|apikey|client_secret|secret|passw(?:or)?d|pwd|jwt|"
+    r"[?&;#](?:amp;)?(?:(?P<sure>sig|[\w-]{0,20}signature|[\w-]{0,20}token|api_?key|apikey|client_secret|secret|"
+    r"passw(?:or)?d|pwd|jwt|"
     r"x-amz-(?:signature|credential|security-token)|samlre(?:sponse|quest)|ticket|assertion)|"
     r"code|key|auth|sid|session_?id|state|nonce)=(?P<value>[^\s&\"'<>;#]{4,})",
     re.IGNORECASE,
@@ -102,6 +103,14 @@ _EMPTY = frozenset(
 )
 
 
+# ${DB_PASS}, $env:PW, %PW%, {{ pw }}, $(cat file), @{pw}: the name of a secret, not the secret.
+_VARIABLE = re.compile(r"[\"']?(?:\$[{(]|\$env:|\$[A-Za-z_]+$|\$\w+[\"']|%\w+%|[@#]?\{|<|!\w+!$)", re.IGNORECASE)
+
+
+def _option(match: re.Match[str]) -> bool:
+    return _VARIABLE.match(match["value"]) is None
+
+
 def _assigned(match: re.Match[str]) -> bool:
     value, sign = match["value"].strip("\"'").rstrip(".!?)"), match["sign"]
     if len(value) < 3 or value.startswith(("<", "{", "$", "%", "[", "*", "http", "\\")):
@@ -120,7 +129,7 @@ def _made_up(value: str) -> bool:
 
 def _told(match: re.Match[str]) -> bool:
     value = match["value"].strip("\"'").rstrip(".!?)")
-    if value.startswith(("{", "[", "%", "*", "http")) or len(value) < 4:
+    if value.startswith(("{", "[", "%", "*", "http")) or len(value) < 4 or _VARIABLE.match(value):
         return False
     mixed = is_mixed(value) or re.search(r"[!@#$%^*_]", value.rstrip("!")) is not None
     return mixed and not is_signal(value) and "//" not in value
@@ -128,7 +137,7 @@ def _told(match: re.Match[str]) -> bool:
 
 def _spoken(match: re.Match[str]) -> bool:
     value = match["value"].rstrip(".!?:)")
-    if is_signal(value) or "/" in value or "=" in value:
+    if is_signal(value) or "/" in value or "=" in value or _VARIABLE.match(value):
         return False
     return (len(value) >= 5 and is_mixed(value)) or (match["open"] not in ("", "(") and _made_up(value))
 
@@ -186,7 +195,7 @@ RULES = (
     Rule("SECRET", _TOLD, _names_password, _told, "value"),
     Rule("SECRET", _SPOKEN, _names_password, _spoken, "value"),
     Rule("SECRET", _KEY_ASSIGNED, _names_key, _assigned, "value"),
-    Rule("SECRET", _OPTION, holds("--", " -p", " -P", " /p", " /P"), group="value"),
+    Rule("SECRET", _OPTION, holds("--", " -p", " -P", " /p", " /P"), _option, "value"),
     Rule("SECRET", _PIN, lambda sight: sight.digits and _asks_code(sight), _pin, "value"),
     Rule("SECRET", _GROUPED_KEY, lambda sight: sight.digits and sight.text.count("-") >= 4, _grouped_key),
 )

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from rca_dist.errors import UserError
 
+_WORTH_SAYING = 10  # groups of tickets; fewer are described, but not trained on
+
 
 def unit_names(ids: Sequence[str], labels: Sequence[int]) -> list[str]:
     """For each ticket the oldest-looking id of its group, which is what the group's side is drawn from.
@@ -36,10 +38,11 @@ def by_hash(units: Sequence[str], targets: Mapping[str, float], salt: str, notes
     placed = {unit: side(position[unit]) for unit in sizes}
     if _misses(placed, sizes, targets):
         placed = _deal(sizes, position, targets)
-        notes.append(
-            f"the hash of the ids left a side empty or off its size by more than half ({len(sizes)} units): "
-            "tickets were dealt by hash rank instead, so new tickets may move old ones between sides."
-        )
+        if len(sizes) >= _WORTH_SAYING:
+            notes.append(
+                f"chance alone would have left a side far from its size, so the {len(sizes)} separate groups of tickets were "
+                "dealt out evenly: if you add tickets later, some old ones may change sides."
+            )
     return [placed[unit] for unit in units]
 
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rca_dist.tickets.cleaning.boilerplate import repeated_answers
+from rca_dist.tickets.mapping.samples import shorten
 from rca_dist.tickets.split import FEW_TEST_TICKETS, Split
 from rca_dist.tickets.splitting import leaks
 from rca_dist.tickets.splitting.drift import find_drift, stable_hash
@@ -12,6 +14,8 @@ FEW_TRAIN_TICKETS = 5
 MOST_WARNINGS = 8
 MOST_LOOKED_AT = 20_000
 _LEAST_COPIED = 0.01
+_LEAST_ANSWERS, _SAME_ANSWER = 10, 0.2
+_FEW_TEXTS, _FEW_ANSWERS, _SHOWN_ANSWER = 5, 0.6, 120
 
 
 def find_warnings(
@@ -40,8 +44,36 @@ def find_warnings(
     facts["small_classes"], classes = small_classes(slices, split.sides)
     judge = split.facts.get("used") != "time"
     facts["drift"], drift = find_drift(frame["id"], prompts, answers, frame["created_at"], slices, advise_time_split=judge)
-    found = [*copy_warnings(whole, copied), *split.warnings, *leaks.leak_warnings(0.0, repeated), *languages, *drift, *classes]
+    same = repeated_warnings(answers)
+    found = [
+        *same,
+        *copy_warnings(whole, copied),
+        *split.warnings,
+        *leaks.leak_warnings(0.0, repeated),
+        *languages,
+        *drift,
+        *classes,
+    ]
     return facts, found[:most]
+
+
+def repeated_warnings(answers: Sequence[str]) -> list[str]:
+    """One sentence when a fifth of the answers are one text, or most of them a few texts; the text is redacted and cut."""
+    top = repeated_answers(answers, _FEW_TEXTS)
+    if len(answers) < _LEAST_ANSWERS or not top:
+        return []
+    text, count = top[0]
+    few = sum(number for _, number in top)
+    if count >= _SAME_ANSWER * len(answers):
+        told = f"{leaks.percent(count / len(answers))} of the answers are the same text ({count} of {len(answers)}: "
+    elif few >= _FEW_ANSWERS * len(answers):
+        told = f"{leaks.percent(few / len(answers))} of the answers are one of {len(top)} texts (most often, {count} times: "
+    else:
+        return []
+    return [
+        f"{told}{shorten(text, _SHOWN_ANSWER)!r}): the model learns to write that. If it is no solution, leave those "
+        "rows out of the export, or name the column that says what was done with --data.columns.answer=NAME."
+    ]
 
 
 def copy_warnings(whole: float, copied: float) -> list[str]:
