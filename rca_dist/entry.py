@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from rca_dist.errors import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USER, Stopped, UserError
+from rca_dist.errors import EXIT_FAILED, EXIT_MEMORY, EXIT_OK, EXIT_STOPPED, EXIT_USER, OutOfMemory, Stopped, UserError
 
 
 def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None = None) -> int:
@@ -41,10 +42,15 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
         if main_rank:
             print(f"{program}: {error}", file=sys.stderr)
         code = EXIT_FAILED
+    except OutOfMemory as error:
+        # On whichever rank it was: the others only see that this one has gone.
+        print(f"{program}: rank {rank}: {error}", file=sys.stderr)
+        _leave_memory(error, rank)
+        code = EXIT_MEMORY
     except KeyboardInterrupt:
         code = EXIT_FAILED
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        _say_failure(program, error)
         code = EXIT_FAILED
     exit_file = os.environ.get("RCA_EXIT_FILE")
     # One per machine: each has its own `rca-dist`.
@@ -54,6 +60,25 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     if exit_file or (code == EXIT_STOPPED and under_launcher()):
         return EXIT_OK if code in (EXIT_USER, EXIT_STOPPED) else code
     return code
+
+
+def _say_failure(program: str, error: Exception) -> None:
+    """One sentence where another rank is the reason, else the traceback."""
+    heartbeat = sys.modules.get("rca_dist.runtime.heartbeat")
+    told = heartbeat.explain(error) if heartbeat is not None else None
+    if told is None:
+        traceback.print_exception(error)
+    elif told:
+        print(f"{program}: {told}", file=sys.stderr)
+
+
+def _leave_memory(error: OutOfMemory, rank: str) -> None:
+    """Beside the exit file, for `rca-dist train`: with which smaller budget to start again."""
+    exit_file = os.environ.get("RCA_EXIT_FILE")
+    if exit_file and error.again:
+        path = os.path.join(os.path.dirname(exit_file), f"memory-{rank}")  # noqa: PTH118, PTH120
+        with open(path, "w", encoding="utf-8") as handle:  # noqa: PTH123
+            json.dump(error.again, handle)
 
 
 def speaks() -> bool:
