@@ -216,9 +216,24 @@ class Checkpoint(Section):
     save_steps: int | None = Field(
         None, ge=1, description="steps between checkpoints; default ten times a run", json_schema_extra=HOW
     )
-    keep_last: int = Field(2, ge=1, description="checkpoints kept", json_schema_extra=HOW)
-    resume: Literal["auto", "never"] = Field(
-        "auto", description="go on with an unfinished run of the same command", json_schema_extra=HOW
+    keep_last: int = Field(2, ge=1, description="newest checkpoints kept", json_schema_extra=HOW)
+    keep_best: bool = Field(
+        False, description="keep the one of the lowest validation loss too, whatever final_weights is", json_schema_extra=HOW
+    )
+    resume: str = Field(
+        "auto",
+        min_length=1,
+        description="auto: the same command goes on with its unfinished run; never; or the path of a checkpoint or run",
+        json_schema_extra=HOW,
+    )
+    trust: bool = Field(
+        False, description="read the checkpoint that resume names, which may hold pickled Python code", json_schema_extra=HOW
+    )
+    on_error: Literal["continue", "stop"] = Field(
+        "continue", description="when a checkpoint cannot be written: warn and go on, or end the run", json_schema_extra=HOW
+    )
+    background: bool = Field(
+        True, description="training goes on while a copy of its state is written to disk", json_schema_extra=HOW
     )
 
 
@@ -268,6 +283,8 @@ class Config(Section):
         out.data.path = [_absolute(part) for part in path] if isinstance(path, list) else _absolute(path)
         if out.split.file:
             out.split.file = str(Path(out.split.file).expanduser().absolute())
+        if out.checkpoint.resume not in ("auto", "never"):
+            out.checkpoint.resume = str(Path(out.checkpoint.resume).expanduser().absolute())
         return out
 
     def default_epochs(self, training_tickets: int) -> float:

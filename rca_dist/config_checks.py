@@ -9,7 +9,7 @@ BUILTIN_MODELS = ("builtin:tiny", "builtin:small", "builtin:base")
 
 def cross_problems(config: Config) -> list[str]:
     """One line per problem, each with its fix."""
-    return [*_split(config), *_model(config), *_prompt(config), *_train(config), *_eval(config)]
+    return [*_split(config), *_model(config), *_prompt(config), *_train(config), *_eval(config), *_checkpoint(config)]
 
 
 def _split(config: Config) -> Iterator[str]:
@@ -88,3 +88,8 @@ def _eval(config: Config) -> Iterator[str]:
         yield "eval.systems must hold model, the one this run trains"
     if config.split.validation_size == 0 and "validation" in config.eval.splits and config.split.kind != "file":
         yield "eval.splits has validation but split.validation_size is 0"
+
+
+def _checkpoint(config: Config) -> Iterator[str]:
+    if config.checkpoint.keep_best and config.split.validation_size == 0 and config.split.kind != "file":
+        yield "checkpoint.keep_best=true needs validation tickets: set split.validation_size above 0"

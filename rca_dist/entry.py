@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import json
 import logging
 import os
 import select
@@ -10,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn, TextIO
 
-from rca_dist.errors import EXIT_FAILED, EXIT_OK, EXIT_STOPPED, EXIT_USER, Stopped, UserError
+from rca_dist.errors import EXIT_FAILED, EXIT_MEMORY, EXIT_OK, EXIT_STOPPED, EXIT_USER, OutOfMemory, Stopped, UserError
 
 # What a shell reports for a program that SIGPIPE ended.
 _READER_GONE = 141
@@ -39,13 +40,17 @@ def run(program: str, work: Callable[[list[str]], int], argv: list[str] | None =
     except FloatingPointError as error:
         # All ranks stop alike, and the message names step, tickets and what to change.
         code = _ended(EXIT_FAILED, f"{program}: {error}" if main_rank else "")
+    except OutOfMemory as error:
+        # On whichever rank it was: the others only see that this one has gone.
+        code = _ended(EXIT_MEMORY, f"{program}: rank {rank}: {error}")
+        _leave_memory(error, rank)
     except KeyboardInterrupt:
         code = EXIT_FAILED
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _readers_gone():
             code = _READER_GONE
         else:
-            code = _ended(EXIT_FAILED, traceback.format_exc().rstrip())
+            code = _ended(EXIT_FAILED, _failure(program, error))
     _let_go_of_closed_streams()
     exit_file = os.environ.get("RCA_EXIT_FILE")
     # One per machine: each has its own `rca-dist`.
@@ -90,6 +95,24 @@ def _let_go_of_closed_streams() -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
             os.close(nowhere)
+
+
+def _failure(program: str, error: Exception) -> str:
+    """One sentence where another rank is the reason, nothing where that was said already, else the traceback."""
+    heartbeat = sys.modules.get("rca_dist.runtime.heartbeat")
+    told = heartbeat.explain(error) if heartbeat is not None else None
+    if told is None:
+        return traceback.format_exc().rstrip()
+    return f"{program}: {told}" if told else ""
+
+
+def _leave_memory(error: OutOfMemory, rank: str) -> None:
+    """Beside the exit file, for `rca-dist train`: with which smaller budget to start again."""
+    exit_file = os.environ.get("RCA_EXIT_FILE")
+    if exit_file and error.again:
+        path = os.path.join(os.path.dirname(exit_file), f"memory-{rank}")  # noqa: PTH118, PTH120
+        with open(path, "w", encoding="utf-8") as handle:  # noqa: PTH123
+            json.dump(error.again, handle)
 
 
 def speaks() -> bool:

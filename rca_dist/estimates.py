@@ -1,11 +1,14 @@
 """What a run will take, said before it starts: memory, time, disk, and how exact its score can be."""
 
+import logging
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rca_dist.config import Config
+from rca_dist.errors import UserError
 from rca_dist.model import capacity
 from rca_dist.runtime import meters
 
@@ -15,12 +18,15 @@ if TYPE_CHECKING:
     from rca_dist.tickets.table import TicketTable
     from rca_dist.training.trainer import Trainer
 
+log = logging.getLogger(__name__)
 # A backward pass computes twice what its forward pass does.
 FORWARDS_PER_STEP = 3.0
 # Enough tickets to see how much scores differ from ticket to ticket.
 SAMPLE, MOST_TRAINING = 100, 5_000
 # Below it results.json gives no interval (evaluation.bootstrap).
 MIN_GROUPS = 20
+# The need is a sum from shapes: only what is clearly too little is refused.
+NEARLY = 0.95
 TEXT_METRICS = ("exact_match", "token_f1", "rouge_l", "chrf")
 NAMES = {"chrf": "chrF", "rouge_l": "ROUGE-L", "token_f1": "token F1", "exact_match": "exact match"}
 
@@ -54,8 +60,44 @@ def needs_checkpointing(config: Config, adapter: "HFModelAdapter", dist: "Distri
     return f"about {_size(needed)} would be needed and {_size(free)} are free" if needed else "a process would run out of it"
 
 
+def say_batching(config: Config, trainer: "Trainer") -> dict[str, Any]:
+    """Say how steps are computed, and warn of what makes that odd. Returns the figures for run.json. Local."""
+    plan, world = trainer.plan, trainer.distributed.world_size
+    facts = {
+        "batching": "packed" if plan.packed else "padded", "positions_per_token": round(plan.computed_positions(), 4),
+        "balance": round(plan.balance(), 4),
+    }  # fmt: skip
+    text = f"micro-batches: {facts['batching']}, {facts['positions_per_token']:.2f} positions computed per token"
+    log.info("%s%s", text, f", slowest rank {facts['balance']:.2f} x the mean" if world > 1 else "")
+    train = config.train
+    noise = {"train.dropout": train.dropout, "lora.dropout": config.lora.dropout,
+             "train.neftune_alpha": train.neftune_alpha}  # fmt: skip
+    for key, rate in noise.items():
+        if rate:
+            log.warning("warning: %s=%g: losses now depend on batches and processes, beyond rounding", key, rate)
+    if train.label_smoothing:
+        log.warning("warning: train.label_smoothing=%g: train/loss is smoothed, eval/loss is not", train.label_smoothing)
+    if plan.oversized:
+        log.warning(
+            "warning: %d training tickets are longer than train.max_tokens_per_micro_batch=%d and run alone, with the "
+            "memory that they need", plan.oversized, plan.max_tokens,
+        )  # fmt: skip
+    if plan.idle_ranks:
+        log.warning(
+            "warning: train.global_batch_size=%d gives %d of %d processes nothing to do; the numbers stay exact",
+            plan.global_batch_size, plan.idle_ranks, world,
+        )  # fmt: skip
+    return facts
+
+
 def describe(
-    config: Config, trainer: "Trainer", adapter: "HFModelAdapter", table: "TicketTable", *, checkpointing: bool
+    config: Config,
+    trainer: "Trainer",
+    adapter: "HFModelAdapter",
+    table: "TicketTable",
+    *,
+    checkpointing: bool,
+    folder: Path | None = None,
 ) -> str:
     """One line: tickets, tokens, steps, time, memory, disk, expected interval. Collective."""
     dist, plan = trainer.distributed, trainer.plan
@@ -68,7 +110,8 @@ def describe(
     needed = training_bytes(config, adapter, dist, checkpointing=checkpointing)
     if needed is not None:
         parts.append(f"{_size(needed)} of memory {'per process ' if dist.world_size > 1 else ''}beside the libraries")
-    parts.append(f"{_size(disk_bytes(config, adapter, dist))} on disk")
+    free = f" of {_size(meters.free_disk_bytes(folder))} free" if folder is not None else ""
+    parts.append(f"{_size(disk_bytes(config, adapter, dist))} on disk{free}")
     return "; ".join([", ".join(parts), *([exactness] if exactness else [])])
 
 
@@ -101,8 +144,24 @@ def training_seconds(trainer: "Trainer", steps: int) -> float | None:
 def disk_bytes(config: Config, adapter: "HFModelAdapter", dist: "Distributed") -> int:
     """Checkpoints that lie side by side (one more while it is written) and the saved model."""
     total, trainable = adapter.parameter_counts()
-    kept = config.checkpoint.keep_last + 1 + config.keeps_best()
+    kept = config.checkpoint.keep_last + 1 + (config.keeps_best() or config.checkpoint.keep_best)
     return kept * capacity.checkpoint_bytes(trainable, backend=dist.backend) + capacity.model_bytes(total, trainable)
+
+
+def check_disk(config: Config, adapter: "HFModelAdapter", dist: "Distributed", folder: Path) -> None:
+    """Compare what a run will write with the free space where `folder` is or will be, what lies there already counted in.
+
+    Raises: UserError when it clearly cannot fit: better now than after hours.
+    """
+    needed, free = disk_bytes(config, adapter, dist), meters.free_disk_bytes(folder)
+    there = [*folder.glob("checkpoints/**/*"), *folder.glob("model/**/*")]
+    held = sum(path.stat().st_size for path in there if path.is_file())
+    if free + held < NEARLY * needed:
+        raise UserError(
+            f"run.output_dir={folder}: checkpoints and model will take about {_size(needed)} and {_size(free)} are free; free "
+            f"some, choose another disk with --run.output_dir, or keep fewer with --checkpoint.keep_last (now "
+            f"{config.checkpoint.keep_last})"
+        )
 
 
 def expected_interval(config: Config, table: "TicketTable") -> str | None:

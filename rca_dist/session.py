@@ -12,7 +12,7 @@ from typing import Any
 
 from rca_dist import estimates
 from rca_dist.config import Config
-from rca_dist.errors import Stopped
+from rca_dist.errors import Stopped, UserError
 from rca_dist.evaluation.evaluator import Evaluator
 from rca_dist.model.adapter import HFModelAdapter
 from rca_dist.report.card import write_card
@@ -21,7 +21,7 @@ from rca_dist.report.summary import print_outcome
 from rca_dist.runtime import meters
 from rca_dist.runtime.checkpoint import Checkpoints
 from rca_dist.runtime.distributed import Distributed
-from rca_dist.runtime.files import aside, read_json, write_json
+from rca_dist.runtime.files import aside, full_disk_said, read_json, write_json
 from rca_dist.runtime.preemption import StopRequest
 from rca_dist.runtime.rundir import FAILED, FINISHED, INTERRUPTED, RunDirectory
 from rca_dist.runtime.tracking import JsonlTracker, NullTracker, Tracker, start_wandb, wandb_mode
@@ -42,9 +42,13 @@ class Session:
         self.prepared = prepared
         self.run = prepared.run
         self.distributed = distributed
-        self.checkpoints = Checkpoints(self.run.path / "checkpoints", distributed, keep_last=config.checkpoint.keep_last)
+        options = config.checkpoint
+        self.checkpoints = Checkpoints(
+            self.run.path / "checkpoints", distributed, keep_last=options.keep_last, keep_best=options.keep_best,
+            background=options.background, on_error=options.on_error, seed=config.run.seed,
+        )  # fmt: skip
         self.tracker: Tracker | NullTracker = NullTracker()
-        self.stop_requested = StopRequest(config.train.max_minutes).install()
+        self.stop_requested = StopRequest(config.train.max_minutes, self.run.path / "STOP").install()
         self.trainer: Trainer | None = None
         self.resume_from: Path | None = None
 
@@ -52,7 +56,7 @@ class Session:
         """Mark the run running, find its newest checkpoint, start the trackers. Returns the trainer's parts. Collective."""
         # The directory is locked first: looking for a checkpoint clears away half-written ones, which another start may own.
         self.distributed.on_main(lambda: self._begin(adapter))
-        found = self.checkpoints.newest_valid() if self._continues() else None
+        found = self._own_checkpoints()
         self.resume_from, step = (found[0], int(found[1]["step"])) if found else (None, 0)
         self.distributed.on_main(lambda: self._open_files(datasets, step))
         return {
@@ -60,12 +64,25 @@ class Session:
             "stop_requested": self.stop_requested,
         }  # fmt: skip
 
-    def _continues(self) -> bool:
-        return self.config.checkpoint.resume == "auto" and not self.config.run.overwrite
+    def _own_checkpoints(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest whole checkpoint of this run, brought here first where `checkpoint.resume` names one. Collective."""
+        store, source, dist = self.checkpoints, self.prepared.source, self.distributed
+        if source is not None and not dist.on_main(store.complete):
+            dist.on_main_patiently(lambda: source.bring(store.folder))
+        names = ("config_hash", "model", "wandb_id", "starts")
+        store.identity = self.prepared.identity | dist.on_main(lambda: {name: self.run.facts[name] for name in names})
+        store.before_publish = self._before_publish
+        return store.newest_valid()
+
+    def _before_publish(self) -> None:
+        """On rank 0: a checkpoint counts only while this start owns the directory and after the rows that lead to it."""
+        self.run.check_mine()
+        self.tracker.flush()
 
     def _begin(self, adapter: HFModelAdapter) -> None:
         config, dist, prepared = self.config, self.distributed, self.prepared
         total, trainable = adapter.parameter_counts()
+        estimates.check_disk(config, adapter, dist, self.run.path)
         self.run.begin(
             overwrite=config.run.overwrite or config.checkpoint.resume == "never",
             config_yaml=config.to_yaml(),
@@ -75,6 +92,7 @@ class Session:
                 "parameters": total, "trainable_parameters": trainable, "world_size": dist.world_size,
                 "backend": dist.backend, "precision": dist.precision, "device": str(dist.device),
                 "seed": config.run.seed, "split_seed": config.split.seed,
+                "settings": prepared.identity["settings"], "resumed_from": prepared.resumed_from,
             },
         )  # fmt: skip
         if "wandb_id" not in self.run.facts:
@@ -119,42 +137,17 @@ class Session:
     def resume(self, trainer: Trainer, adapter: HFModelAdapter) -> None:
         """Put the newest checkpoint, if any, into the trainer, and say how its steps are computed. Collective."""
         self.trainer = trainer
+        self.checkpoints.position = lambda step: {"examples": trainer.plan.examples_before(step)}
         trainer.settle_batching()
-        self.distributed.on_main(lambda: self._say_how(trainer))
+        self.distributed.on_main(lambda: self.run.save(**estimates.say_batching(self.config, trainer)))
         if self.resume_from is not None:
             self.checkpoints.load(self.resume_from, trainer.engine)
             trainer.resume(read_json(self.resume_from / "manifest.json") or {})
-        expected = estimates.describe(self.config, trainer, adapter, self.prepared.tickets, checkpointing=adapter.recomputes)
+        expected = estimates.describe(
+            self.config, trainer, adapter, self.prepared.tickets, checkpointing=adapter.recomputes, folder=self.run.path
+        )
         if self.distributed.is_main:
             log.info("%s", expected)
-
-    def _say_how(self, trainer: Trainer) -> None:
-        plan, world = trainer.plan, self.distributed.world_size
-        facts = {
-            "batching": "packed" if plan.packed else "padded", "positions_per_token": round(plan.computed_positions(), 4),
-            "balance": round(plan.balance(), 4),
-        }  # fmt: skip
-        self.run.save(**facts)
-        text = f"micro-batches: {facts['batching']}, {facts['positions_per_token']:.2f} positions computed per token"
-        log.info("%s%s", text, f", slowest rank {facts['balance']:.2f} x the mean" if world > 1 else "")
-        train = self.config.train
-        noise = {"train.dropout": train.dropout, "lora.dropout": self.config.lora.dropout,
-                 "train.neftune_alpha": train.neftune_alpha}  # fmt: skip
-        for key, rate in noise.items():
-            if rate:
-                log.warning("warning: %s=%g: losses now depend on batches and processes, beyond rounding", key, rate)
-        if train.label_smoothing:
-            log.warning("warning: train.label_smoothing=%g: train/loss is smoothed, eval/loss is not", train.label_smoothing)
-        if plan.oversized:
-            log.warning(
-                "warning: %d training tickets are longer than train.max_tokens_per_micro_batch=%d and run alone, with the "
-                "memory that they need", plan.oversized, plan.max_tokens,
-            )  # fmt: skip
-        if plan.idle_ranks:
-            log.warning(
-                "warning: train.global_batch_size=%d gives %d of %d processes nothing to do; the numbers stay exact",
-                plan.global_batch_size, plan.idle_ranks, world,
-            )  # fmt: skip
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -163,16 +156,21 @@ class Session:
             yield
         except BaseException as error:
             if self.distributed.is_main and self.run.lock is not None:
-                stopped = isinstance(error, Stopped)
-                self.run.end(
-                    INTERRUPTED if stopped else FAILED,
-                    **({} if stopped else {"error": f"{type(error).__name__}: {error}"}),
-                )
-                self.tracker.finish(0 if stopped else 1)
+                self._note_end(error)
             raise
         # After the last collective: on a dead network this may take its time.
         self.tracker.finish(0)
         self.distributed.close()
+
+    def _note_end(self, error: BaseException) -> None:
+        stopped = isinstance(error, Stopped)
+        facts = {} if stopped else {"error": f"{type(error).__name__}: {error}"}
+        try:
+            self.run.end(INTERRUPTED if stopped else FAILED, **facts)
+            self.tracker.finish(0 if stopped else 1)
+        except (UserError, OSError) as problem:
+            # What ended the run is what is to be seen.
+            log.warning("warning: run.json cannot say how the run ended (%s)", problem)
 
     def save_model(self, adapter: HFModelAdapter) -> None:
         """Write `model/`, complete or not at all, from the weights of all ranks. Collective."""
@@ -181,9 +179,11 @@ class Session:
         self.distributed.on_main(lambda: self._save_model(adapter, state))
 
     def _save_model(self, adapter: HFModelAdapter, state: dict[str, Any]) -> None:
+        self.run.check_mine()
         target, temporary = self.run.path / "model", self.run.path / ".model.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
-        adapter.save(temporary, state, home=target)
+        with full_disk_said(target):
+            adapter.save(temporary, state, home=target)
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
 
@@ -194,6 +194,7 @@ class Session:
 
     def _write_results(self, results: dict[str, Any], evaluator: Evaluator, wall_seconds: float, peak: int) -> None:
         assert self.trainer is not None
+        self.run.check_mine()
         folder = self.run.path
         write_json(folder / "results.json", {"splits": results})
         with aside(folder / "predictions.jsonl") as path, path.open("w", encoding="utf-8", newline="\n") as handle:

@@ -27,7 +27,12 @@ def main(argv: list[str]) -> int:
         print(config.to_yaml(), end="")
         return 0
 
+    from rca_dist.runtime.preemption import StopRequest, stop_if_asked
+
+    # Importing the rest takes seconds, in which a signal must not be lost.
+    StopRequest().install()
     from rca_dist import builders, wiring
+    from rca_dist.runtime import faults, heartbeat
     from rca_dist.runtime.distributed import Distributed, be_deterministic, set_seed
     from rca_dist.session import Session
 
@@ -37,6 +42,7 @@ def main(argv: list[str]) -> int:
     dist = Distributed(
         precision=config.train.precision, timeout_seconds=config.dist.timeout_seconds, max_grad_norm=config.train.max_grad_norm
     )
+    heartbeat.start(dist, config.dist.timeout_seconds)
     prepared = dist.main_first(lambda: wiring.preflight(config))
     if not command.dry_run and dist.on_main(lambda: prepared.is_done(config)):
         return Session.already_finished(prepared.run, dist)
@@ -49,14 +55,18 @@ def main(argv: list[str]) -> int:
     with session.guarded():
         parts = session.open(adapter, datasets)
         trainer = builders.build_trainer(config, adapter, datasets["train"], dist, **parts)
+        trainer.memory.limit_from_environment()
         session.resume(trainer, adapter)
         evaluator = builders.build_evaluator(config, prepared.tickets, adapter, datasets, trainer, session.stop_requested)
         trainer.evaluate = lambda: evaluator.loss("validation")
+        faults.at("start", trainer.step)
+        stop_if_asked(dist, session.stop_requested, "before the first step")
         trainer.fit()
         trainer.release()
         session.save_model(adapter)
         results = {str(split): evaluator.eval_split(split) for split in config.eval.splits}
         session.write_results(results, evaluator, wall_seconds=time.perf_counter() - began)
+        heartbeat.stop()
     return 0
 
 

@@ -4,6 +4,8 @@
 here and in `builders`; the rooms take plain arguments.
 """
 
+import dataclasses
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rca_dist import tickets
 from rca_dist.config import Config
+from rca_dist.errors import UserError
 from rca_dist.model import names
 from rca_dist.prompting import settle_template
-from rca_dist.runtime import places
+from rca_dist.runtime import places, resume_source
+from rca_dist.runtime.checkpoint_files import complete
 from rca_dist.runtime.files import check_writable
+from rca_dist.runtime.resume_source import Source
 from rca_dist.runtime.rundir import FINISHED, RunDirectory, default_name
 from rca_dist.runtime.tracking import wandb_mode
 
@@ -30,11 +35,16 @@ class Prepared:
     run: RunDirectory
     config_hash: str
     cache: Path
+    # What a checkpoint must agree with: computed settings and the fingerprint of the tickets.
+    identity: dict[str, Any] = dataclasses.field(default_factory=dict)
+    # Where the first steps come from, if from elsewhere, and the checkpoint itself while it is still to be brought here.
+    resumed_from: dict[str, Any] | None = None
+    source: Source | None = None
 
     def is_done(self, config: Config) -> bool:
         """Whether this very run is finished to its last file, the report, and nothing asks to repeat it."""
         whole = self.run.status == FINISHED and (self.run.path / "report.html").is_file()
-        return whole and config.checkpoint.resume == "auto" and not config.run.overwrite
+        return whole and config.checkpoint.resume != "never" and not config.run.overwrite
 
 
 def preflight(config: Config) -> Prepared:
@@ -52,11 +62,43 @@ def preflight(config: Config) -> Prepared:
     table = prepare_tickets(config, cache)
     config.train.epochs = config.default_epochs(len(table.rows("train")))
     settle_template(config, table)
+    settings = json.loads(json.dumps(config.computed()))
+    identity = {"settings": settings, "data_fingerprint": table.fingerprint}
     digest = config.computed_hash(table.fingerprint)
-    path = output or Path("runs") / default_name(data_name(config.data.path), config.model.name_or_path, digest)
-    run = RunDirectory(path.absolute())
-    run.check(digest, overwrite=config.run.overwrite)
-    return Prepared(table, run, digest, cache)
+
+    def place(digest: str) -> Path:
+        return (
+            output or Path("runs") / default_name(data_name(config.data.path), config.model.name_or_path, digest)
+        ).absolute()
+
+    source, past = _source(config, place(digest), identity)
+    if past is not None:
+        # What is computed follows from where it begins.
+        digest = config.computed_hash(table.fingerprint, past["identity"])
+    run = RunDirectory(place(digest))
+    run.check(digest, overwrite=config.run.overwrite, identity=identity)
+    return Prepared(table, run, digest, cache, identity, past, source)
+
+
+def _source(config: Config, own: Path, identity: dict[str, Any]) -> tuple[Source | None, dict[str, Any] | None]:
+    """The checkpoint of `checkpoint.resume=PATH`, None when it is not needed (any more); and what run.json says of it."""
+    given = config.checkpoint.resume
+    if given in ("auto", "never"):
+        return None, None
+    if Path(given) in (own, own / "checkpoints"):
+        return None, RunDirectory(own).facts.get("resumed_from")
+    past = RunDirectory(own).facts.get("resumed_from")
+    if not config.run.overwrite and past and past["path"] == given and complete(own / "checkpoints"):
+        # Brought here by an earlier start; what it came from may have gone on, or away.
+        return None, past
+    source = resume_source.find(given)
+    if own in source.path.parents:
+        raise UserError(
+            f"checkpoint.resume={given}: lies in this run's own directory, which goes on from its newest checkpoint; to go "
+            "on from an older one, give another directory with --run.output_dir"
+        )
+    source.check(identity, trust=config.checkpoint.trust)
+    return source, source.facts
 
 
 def data_name(path: str | list[str]) -> str:

@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from rca_dist.errors import Stopped
 from rca_dist.evaluation.baselines import Nearest
 from rca_dist.evaluation.generation import answer_limit, batches, generate_all
+from rca_dist.evaluation.pieces import Pieces, allowed
+from rca_dist.evaluation.recited import redacts, without_personal_data
 from rca_dist.evaluation.results import SystemScores, split_results, strongest
+from rca_dist.evaluation.scoring import answer_bytes, score_batches
 from rca_dist.evaluation.text_metrics import score
 from rca_dist.model.adapter import HFModelAdapter
-from rca_dist.model.loss import ticket_nll
+from rca_dist.runtime import heartbeat
 from rca_dist.runtime.distributed import Distributed
-from rca_dist.tickets.redact import Redactor
+from rca_dist.runtime.preemption import stop_if_asked
 from rca_dist.tickets.table import TicketTable
 from rca_dist.tokens.batching import deal, shares
 from rca_dist.tokens.encode import RCADataset
@@ -83,7 +84,7 @@ class Evaluator:
         self.systems = [name for name in systems if name != "oracle" or "oracle_nll" in tickets.frame.columns]
         self.primary_metric = primary_metric
         self.max_tickets = max_tickets
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens = allowed(batch_tokens)
         on_cpu = distributed.device.type == "cpu"
         self.precision = ("fp32" if on_cpu else distributed.precision) if precision == "auto" else precision
         self.bootstrap_samples = bootstrap_samples
@@ -93,6 +94,7 @@ class Evaluator:
         wanted = max_new_tokens or answer_limit(datasets["train"].counts)
         self.max_new_tokens = max(1, min(wanted, adapter.max_length - longest_prompt))
         self.stop_requested = stop_requested
+        self.pieces = Pieces(distributed.device, batch_tokens=batch_tokens, collective=distributed.sharded)
         self._nearest: Nearest | None = None
         self._answers: dict[tuple[str, str, int], Answers] = {}
         self.recited: dict[tuple[str, str], Counter[str]] = {}
@@ -164,13 +166,17 @@ class Evaluator:
         indices = self._indices(split, limit)
         key = (system, split, len(indices))
         if key not in self._answers:
-            if self.distributed.any_rank(self.stop_requested()):
-                raise Stopped("stopped on request during the evaluation")
+            heartbeat.at(f"evaluation of {system}")
+            self._stop_if_asked()
             began = time.perf_counter()
             self._answers[key] = self._compute(system, split, indices)
             if self.distributed.is_main:
                 log.info("%s on %d %s tickets: %.1f s", system, len(indices), split, time.perf_counter() - began)
         return self._answers[key]
+
+    def _stop_if_asked(self) -> None:
+        """Between two batches. Collective. Raises: Stopped on every rank."""
+        stop_if_asked(self.distributed, self.stop_requested, "during the evaluation")
 
     def _compute(self, system: str, split: str, indices: np.ndarray) -> Answers:
         frame = self.tickets.rows(split).iloc[indices]
@@ -185,25 +191,11 @@ class Evaluator:
             raise ValueError("the system 'base' needs `base`, a context in which the model is as before fine-tuning")
         with self.base() if system == "base" and self.base else nullcontext():
             texts, at_limit = self._generate(split, indices)
-            texts = self._without_personal_data(system, split, texts)
+            texts, self.recited[system, split] = without_personal_data(
+                texts, replaced=redacts(self.tickets), name=f"{system} on {split}", speaks=self.distributed.is_main
+            )
             nll, tokens, correct = self._nll(split, indices)
         return Answers(texts, nll, tokens, correct, at_limit)
-
-    def _without_personal_data(self, system: str, split: str, texts: list[str]) -> list[str]:
-        """The texts with what looks like personal data or a secret replaced (redaction on) or only counted (off).
-
-        A fine-tuned model can recite what no pattern found in its training data. Everything downstream sees the result.
-        """
-        redactor = Redactor()
-        clean = [redactor.redact_ticket([text])[0] for text in texts]
-        found = self.recited.setdefault((system, split), Counter())
-        found |= redactor.counts
-        on = bool(self.tickets.facts.get("redaction", {}).get("on", True))
-        if found and self.distributed.is_main:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in found.most_common())
-            done = "replaced by placeholders" if on else "left there, as data.redact=false"
-            log.warning("warning: answers of %s on %s hold what looks like personal data (%s): %s", system, split, kinds, done)
-        return clean if on else texts
 
     def _scores(self, system: str, split: str, limit: int | None) -> SystemScores:
         indices = self._indices(split, limit)
@@ -225,33 +217,20 @@ class Evaluator:
 
     def _answer_bytes(self, split: str, indices: np.ndarray, *, whole: bool = False) -> np.ndarray:
         """UTF-8 bytes of each answer as far as it is scored: of the kept part where `max_length` cut it."""
-        dataset, texts = self.datasets[split], self.tickets.rows(split)["answer"].iloc[indices]
-        kept = [
-            self.adapter.decode(dataset.answer_ids(n).tolist()) if dataset.encoded.cut[n, 1] and not whole else text
-            for n, text in zip(indices, texts, strict=True)
-        ]
-        return np.asarray([len(text.encode()) for text in kept], dtype=np.int64)
+        texts = self.tickets.rows(split)["answer"].iloc[indices]
+        return answer_bytes(self.adapter, self.datasets[split], indices, texts, whole=whole)
 
-    @torch.no_grad()
     def _nll(self, split: str, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """NLL (N,) float64, supervised tokens and right ones (N,) int64, of the tickets at `indices`. Collective."""
-        dist, dataset, model = self.distributed, self.datasets[split], self.adapter.model
-        was_training = model.training
-        model.eval()
-        found: dict[int, tuple[float, int, int]] = {}
+        dist, dataset = self.distributed, self.datasets[split]
         parts = shares(
             indices, dataset.lengths, world_size=dist.world_size, max_tokens=self.batch_tokens, packed=self.packed
         )  # fmt: skip
         with dist.autocast(self.precision):
-            for batch in parts[dist.rank]:
-                # Where weights are sharded, a rank without tickets must take part in the forward pass.
-                if len(batch) == 0 and not dist.sharded:
-                    continue
-                rows = ticket_nll(model, dist.to_device(dataset.collate(batch.tolist(), packed=self.packed)))
-                if len(batch) == 0:
-                    continue
-                found |= dict(zip(batch.tolist(), zip(*(part.tolist() for part in rows), strict=True), strict=True))
-        model.train(was_training)
+            found = score_batches(
+                self.adapter.model, dataset, parts[dist.rank], dist, packed=self.packed, pieces=self.pieces,
+                between=self._stop_if_asked,
+            )  # fmt: skip
         everyone = {n: row for part in dist.gather(found) for n, row in part.items()}
         columns = list(zip(*(everyone[int(n)] for n in indices), strict=True)) or [(), (), ()]
         return (
@@ -271,7 +250,8 @@ class Evaluator:
         with dist.autocast(self.precision):
             rows = generate_all(
                 adapter, adapter.model, [dataset.prompt_ids(n) for n in mine], **limits,
-                in_step=max(len(batches(part, **limits)) for part in lengths) if dist.sharded else None,
+                rounds=max(len(batches(part, **limits)) for part in lengths), in_step=dist.sharded,
+                pieces=self.pieces, between=self._stop_if_asked,
             )  # fmt: skip
         found = {n: (adapter.decode(row), len(row) >= self.max_new_tokens) for n, row in zip(mine, rows, strict=True)}
         everyone = {n: answer for part in dist.gather(found) for n, answer in part.items()}

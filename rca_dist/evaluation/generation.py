@@ -1,9 +1,11 @@
 """Batched greedy answers for many prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+
+from rca_dist.evaluation.pieces import Pieces
 
 # Wider batches were slower on a CPU: rows that have ended are still computed until the last one ends.
 MAX_ROWS = 32
@@ -26,26 +28,37 @@ def generate_all(
     *,
     max_new_tokens: int,
     batch_tokens: int,
-    in_step: int | None = None,
+    rounds: int = 0,
+    in_step: bool = False,
+    pieces: Pieces | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[list[int]]:
     """New ids for each prompt (ids), in the order given; `max_new_tokens` of them mean that the limit was hit.
 
     Prompts of like length share a left-padded batch of at most `batch_tokens` positions (prompt and answer) and MAX_ROWS
-    rows. Local to this rank, unless `in_step` says how many batches every rank makes: then their forward passes keep step,
-    as sharded weights need, and a rank with fewer batches of its own answers a one-token filler.
+    rows. Local to this rank but for `between`, which is called before each batch, and in all of `rounds` where other ranks have
+    more batches. `in_step`: the forward passes keep step, as sharded weights need, and a rank with fewer batches of its own
+    answers a one-token filler. `pieces` takes a batch apart that does not fit into memory.
     """
     out: list[list[int]] = [[] for _ in prompts]
     own = batches([len(prompt) for prompt in prompts], max_new_tokens=max_new_tokens, batch_tokens=batch_tokens)
-    extra = {"synced_gpus": True} if in_step is not None else {}
-    for batch in own + [[]] * ((in_step or 0) - len(own)):
-        if not batch:
-            generator.generate(model, [[0]], max_new_tokens=1, **extra)
-            continue
+    extra = {"synced_gpus": True} if in_step else {}
+    pieces = pieces or Pieces()
+
+    def answer(batch: Sequence[int]) -> list[list[int]]:
         width = max(len(prompts[n]) for n in batch)
         room = max(1, min(max_new_tokens, generator.max_length - width))
-        rows = generator.generate(model, [list(prompts[n]) for n in batch], max_new_tokens=room, **extra)
-        for n, row in zip(batch, rows, strict=True):
-            out[n] = row
+        return generator.generate(model, [list(prompts[n]) for n in batch], max_new_tokens=room, **extra)
+
+    for batch in own + [[]] * (rounds - len(own)):
+        between()
+        if batch:
+            size = (len(prompts[batch[0]]) + max_new_tokens) * len(batch)
+            for part, rows in pieces.run(answer, batch, size):
+                for n, row in zip(part, rows, strict=True):
+                    out[n] = row
+        elif in_step:
+            generator.generate(model, [[0]], max_new_tokens=1, **extra)
     return out
 
 

@@ -6,87 +6,214 @@ each file. `checkpoints/latest` names the newest complete one, `checkpoints/best
 the run keeps it. A damaged one is skipped for the one before.
 """
 
-import hashlib
+import contextlib
 import logging
-import random
+import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from rca_dist.errors import UserError
-from rca_dist.runtime.distributed import Distributed
+from rca_dist.runtime import faults
+from rca_dist.runtime.capture import Captured
+from rca_dist.runtime.checkpoint_files import check_format, complete, format_of, go_on_from, problem_of, seal
+from rca_dist.runtime.checkpoint_writing import Writing, explain
+from rca_dist.runtime.distributed import Distributed, set_seed
 from rca_dist.runtime.engines import Engine
-from rca_dist.runtime.files import read_json, sync_folder, write_json, write_text
+from rca_dist.runtime.files import DiskProblem, read_json, sync_folder, write_json, write_text
+from rca_dist.runtime.meters import available_memory_bytes
+from rca_dist.runtime.random_state import random_state, seed_new_rank, set_random_state
 
 log = logging.getLogger(__name__)
+# Share of the free memory that copies for background writing may take.
+MOST_MEMORY = 0.5
 
 
 class Checkpoints:
-    """The checkpoints of one run directory."""
+    """The checkpoints of one run directory.
 
-    def __init__(self, folder: Path, distributed: Distributed, *, keep_last: int = 2) -> None:
+    Attributes to set before the first save: `identity` (JSON facts of the run for every manifest, compared on resume),
+    `position` (step -> further facts), `before_publish` (called on rank 0 before a checkpoint counts; what it raises
+    keeps it from counting).
+    """
+
+    def __init__(
+        self, folder: Path, distributed: Distributed, *, keep_last: int = 2, keep_best: bool = False,
+        background: bool = False, on_error: str = "continue", seed: int = 0,
+    ) -> None:  # fmt: skip
+        """`keep_best`: keep the step that the facts call best; `background`: training does not wait for the disk.
+
+        `on_error`: continue or stop, when a checkpoint cannot be written; `seed` of ranks that a checkpoint does not know.
+        """
         self.folder = folder
         self.distributed = distributed
-        self.keep_last = keep_last
+        self.keep_last, self.keep_best = keep_last, keep_best
+        self.background, self.on_error, self.seed = background, on_error, seed
+        self.identity: dict[str, Any] = {}
+        self.position: Callable[[int], dict[str, Any]] = lambda step: {}
+        self.before_publish: Callable[[], None] = lambda: None
+        self._pending: Writing | None = None
 
-    def save(self, step: int, engine: Engine, facts: dict[str, Any], *, keep: int | None = None) -> Path:
+    def save(
+        self, step: int, engine: Engine, facts: dict[str, Any], *, keep: int | None = None, must: bool = False
+    ) -> Path | None:
         """Save the state after `step` steps. Collective.
 
-        `facts` (JSON) goes into the manifest. `keep`: the step to keep beside the newest ones. Returns the directory.
-        Raises: OSError (RuntimeError on other ranks) when it could not be written; earlier checkpoints stay.
+        `facts` (JSON) goes into the manifest. `keep`: the step to keep beside the newest ones. Returns the directory, which
+        with background writing does not count before `publish`; `must` waits for it. None when it could not be written.
+        Raises: UserError on every rank for a failure with `must` or on_error=stop; earlier checkpoints stay.
         """
+        self.finish()
+        if self.is_whole(step):
+            # Gone on from it, and nothing computed since: writing it again would risk it, only what is said of it is new.
+            self.distributed.on_main(lambda: self._problem(self.folder, lambda: self._add(step, facts)))
+            return self._of(step)
         dist = self.distributed
-        target = self._of(step)
-        aside = self.folder / f"step-{step:06d}.tmp"
-        dist.on_main(lambda: _fresh(aside))
+        aside, problem = dist.on_main(lambda: self._open(step))
+        if problem:
+            self._failed(step, problem, must=must)
+            return None
+        if keep is None and self.keep_best:
+            keep = (facts.get("best") or {}).get("step")
+        captured = engine.capture()
+        behind = self._copied(captured) if self.background and not must else None
+        self._pending = Writing(
+            step, dist.rank, aside, behind or captured, random_state(), self._manifest(step, engine, facts), keep, must
+        )
+        if behind is None:
+            self._pending.run()
+            return self._conclude()
+        self._pending.start()
+        return self._of(step)
 
-        def write() -> None:
-            torch.save(random_state(), aside / f"rng-{dist.rank}.pt")
-            engine.save(aside)
+    @property
+    def written(self) -> bool:
+        """Whether this rank's background writing is done and not yet published. Local."""
+        return self._pending is not None and self._pending.done
 
-        dist.together(write)
-        # One list for all: on a network disk each rank may see another one for a while. Ranks share the hashing.
-        written = dist.on_main(lambda: sorted(str(path.relative_to(aside)) for path in aside.rglob("*") if path.is_file()))
-        mine = dist.together(lambda: {name: _file_facts(aside / name) for name in written[dist.rank :: dist.world_size]})
-        files = {name: facts_of for part in dist.gather(mine) for name, facts_of in part.items()}
-        kind = {"world_size": dist.world_size, "backend": dist.backend, "format": _format(dist.backend)}
+    def publish(self) -> None:
+        """Make the pending save count: manifest, rename, pointers; old ones go. Collective; waits for what is unwritten.
+
+        Raises: as `save` does.
+        """
+        if self._pending is not None:
+            self._conclude()
+
+    def finish(self) -> None:
+        """Publish a pending save, if any. Collective; raises as `save` does."""
+        self.publish()
+
+    def _open(self, step: int) -> tuple[Path, str | None]:
+        aside = self.folder / f"step-{step:06d}.{secrets.token_hex(3)}.tmp"
+        return aside, self._problem(aside, lambda: aside.mkdir(parents=True))
+
+    def _add(self, step: int, facts: dict[str, Any]) -> None:
+        path = self._of(step) / "manifest.json"
+        write_json(path, read_json(path) | facts)
+
+    def _problem(self, path: Path, work: Callable[[], object]) -> str | None:
+        """What went wrong in `work` of rank 0, None if nothing. Raises: UserError that is not the disk's fault."""
+        try:
+            work()
+        except DiskProblem as error:
+            return str(error)
+        except UserError:
+            raise
+        except Exception as error:
+            return explain(error, path)
+        return None
+
+    def _manifest(self, step: int, engine: Engine, facts: dict[str, Any]) -> dict[str, Any]:
+        dist = self.distributed
+        kind = {"world_size": dist.world_size, "backend": dist.backend, "format": format_of(dist.backend)}
         scale = {"loss_scale": engine.scale.state()} if engine.scale else {}
-        manifest = {"step": step, **kind, **scale, **facts, "files": files}
-        dist.on_main(lambda: self._publish(aside, target, manifest, keep))
-        return target
+        return {"step": step, **kind, **scale, **self.position(step), **facts, **self.identity}
 
-    def _publish(self, aside: Path, target: Path, manifest: dict[str, Any], keep: int | None) -> None:
-        write_json(aside / "manifest.json", manifest)
-        sync_folder(aside)
+    def _copied(self, captured: Captured) -> Captured | None:
+        """The state apart from the training, on every rank or none. Collective."""
+        dist, copied = self.distributed, None
+        free = available_memory_bytes(torch.device("cpu"), share=dist.local_processes)
+        if captured.size() <= MOST_MEMORY * free:
+            with contextlib.suppress(MemoryError, RuntimeError):
+                copied = captured.copied()
+        if not dist.any_rank(copied is None):
+            return copied
+        self.background = False
+        if dist.is_main:
+            log.warning("warning: too little memory for a copy of the state: checkpoints are not written in the background")
+        return None
+
+    def _conclude(self) -> Path | None:
+        """Wait for all ranks' files and make them count. Collective."""
+        writing, self._pending = self._pending, None
+        assert writing is not None
+        dist, target = self.distributed, self._of(writing.step)
+        writing.wait()
+        if not dist.is_main and writing.problem is None:
+            writing.problem = self._problem(writing.aside, lambda: faults.at("publish", writing.step))
+        parts = dist.gather((writing.files, writing.problem))
+        problem = next((text for _, text in parts if text), None)
+        if problem is None:
+            manifest = writing.manifest | {"files": {name: facts for part, _ in parts for name, facts in part.items()}}
+            problem = dist.on_main(lambda: self._problem(target, lambda: self._publish(writing, target, manifest)))
+        if problem is None:
+            return target
+        dist.on_main(lambda: shutil.rmtree(writing.aside, ignore_errors=True))
+        self._failed(writing.step, problem, must=writing.must)
+        return None
+
+    def _publish(self, writing: Writing, target: Path, manifest: dict[str, Any]) -> None:
+        try:
+            self.before_publish()
+        except UserError:
+            shutil.rmtree(writing.aside, ignore_errors=True)
+            raise
+        seal(writing.aside, manifest)
+        faults.at("publish", writing.step)
         if target.exists():
-            shutil.rmtree(target)
-        aside.replace(target)
+            shutil.rmtree(target)  # a damaged one, or `save` would not have begun
+        writing.aside.replace(target)
         # The pointers are for people and other tools; what is read back is decided by manifests.
         write_text(self.folder / "latest", target.name + "\n")
-        if keep is not None:
-            write_text(self.folder / "best", self._of(keep).name + "\n")
+        kept = self._of(writing.keep) if writing.keep is not None else None
+        if kept is not None and kept.is_dir():
+            write_text(self.folder / "best", kept.name + "\n")
         sync_folder(self.folder)
         for old in self.complete()[: -self.keep_last]:
-            if keep is None or old != self._of(keep):
+            if old != kept:
                 shutil.rmtree(old)
+
+    def _failed(self, step: int, problem: str, *, must: bool) -> None:
+        """Say that a checkpoint could not be written, or end the run. On all ranks alike."""
+        text = f"the checkpoint of step {step} could not be written: {problem}"
+        if must or self.on_error == "stop":
+            raise UserError(f"{text}; earlier ones are intact: free some space and start the same command again to go on")
+        if self.distributed.is_main:
+            log.warning("warning: %s; the run goes on, earlier checkpoints are intact (checkpoint.on_error=stop ends it)", text)
 
     def _of(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}"
 
+    def complete(self) -> list[Path]:
+        """Directories that have their final name, oldest first (not verified)."""
+        return complete(self.folder)
+
     def is_whole(self, step: int) -> bool:
         """Whether the checkpoint of a step is there and undamaged. Collective."""
+        self.finish()
         return self.distributed.on_main(lambda: self._damage(step) is None)
 
     def _damage(self, step: int) -> str | None:
         manifest = read_json(self._of(step) / "manifest.json")
-        problem = _problem(self._of(step), manifest)
+        problem = problem_of(self._of(step), manifest)
         return problem or (None if manifest["step"] == step else f"it is of step {manifest['step']}")
 
     def load_step(self, step: int, engine: Engine) -> None:
         """Put the state of a step's checkpoint into the engine. Collective. Raises: UserError when it is missing or damaged."""
+        self.finish()
         if problem := self.distributed.on_main(lambda: self._damage(step)):
             raise UserError(
                 f"{self._of(step)}: the checkpoint of the best step is damaged ({problem}); start the same command again to go "
@@ -94,116 +221,28 @@ class Checkpoints:
             )
         self.load(self._of(step), engine)
 
-    def complete(self) -> list[Path]:
-        """Directories that have their final name, oldest first (not verified)."""
-        found = [path for path in self.folder.glob("step-*") if path.is_dir() and path.name[5:].isdigit()]
-        return sorted(found, key=lambda path: int(path.name[5:]))
-
     def newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest checkpoint whose files match its manifest, with the manifest; None when there is no checkpoint.
 
-        Collective. Damaged ones are skipped with a warning. Raises: UserError when there are some and none is whole.
+        Collective. Damaged ones are skipped with a warning. Raises: UserError when there are some and none is whole, or when
+        the newest whole one is of another model, data or settings than `identity`.
         """
-        return self.distributed.on_main(self._newest_valid)
-
-    def _newest_valid(self) -> tuple[Path, dict[str, Any]] | None:
-        for leftover in self.folder.glob("step-*.tmp"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        found = self.complete()
-        for path in reversed(found):
-            manifest = read_json(path / "manifest.json")
-            problem = _problem(path, manifest)
-            if problem is None:
-                # Named aside, or they would count as the newest when old ones are removed.
-                for damaged in found[found.index(path) + 1 :]:
-                    shutil.rmtree(damaged.with_name(f"{damaged.name}.damaged"), ignore_errors=True)
-                    damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
-                return path, manifest
-            log.warning("checkpoint %s is damaged (%s): trying the one before", path.name, problem)
-        if found:
-            raise UserError(
-                f"{self.folder}: no checkpoint of this run is whole; start over with --run.overwrite, or restore one"
-            )
-        return None
+        self.finish()
+        return self.distributed.on_main(lambda: go_on_from(self.folder, self.identity))
 
     def load(self, path: Path, engine: Engine) -> None:
         """Put a verified checkpoint's state into the engine and this rank's random generators. Collective.
 
-        Raises: UserError when it was written under a back end or world size that this one cannot go on from.
+        Raises: UserError when it was written under a back end that this one cannot go on from.
         """
         dist = self.distributed
         manifest = read_json(path / "manifest.json") or {}
-        self._check_kind(path, manifest)
-        dist.together(lambda: engine.load(path))
+        check_format(path, manifest, backend=dist.backend, world_size=dist.world_size)
+        dist.together(lambda: engine.load(path, written_by=manifest.get("world_size")))
         if engine.scale and "loss_scale" in manifest:
             engine.scale.restore(manifest["loss_scale"])
         rng = path / f"rng-{dist.rank}.pt"
         if rng.exists():
             set_random_state(torch.load(rng, weights_only=True))
-
-    def _check_kind(self, path: Path, manifest: dict[str, Any]) -> None:
-        dist = self.distributed
-        written, world = manifest.get("format", "replicated"), manifest.get("world_size")
-        if written != _format(dist.backend) or (written.startswith("zero") and world != dist.world_size):
-            raise UserError(
-                f"{path}: written by {world} processes under {manifest.get('backend', 'ddp')}, and {dist.world_size} under "
-                f"{dist.backend} cannot go on from it: start as before, or begin again with --run.overwrite "
-                "(one process and DDP read each other's, FSDP2 reads its own at any number of processes)"
-            )
-
-
-def random_state() -> dict[str, Any]:
-    """State of this process's random generators, as tensors and plain values."""
-    numpy_state: Any = np.random.get_state()
-    state: dict[str, Any] = {
-        "python": random.getstate(),
-        "numpy": [numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]],
-        "torch": torch.get_rng_state(),
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Undo of `random_state`."""
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, np.asarray(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-
-
-def _format(backend: str) -> str:
-    return {"no": "replicated", "ddp": "replicated"}.get(backend, backend)
-
-
-def _fresh(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
-def _file_facts(path: Path) -> dict[str, Any]:
-    import os
-
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return {"size": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def _problem(path: Path, manifest: Any) -> str | None:
-    if not isinstance(manifest, dict) or "files" not in manifest:
-        return "no manifest"
-    for name, facts in manifest["files"].items():
-        if not (path / name).is_file():
-            return f"{name} is missing"
-        if (path / name).stat().st_size != facts["size"]:
-            return f"{name} has the wrong size"
-        if _file_facts(path / name) != facts:
-            return f"{name} has other content than when it was saved"
-    return None
+        else:
+            set_seed(seed_new_rank(self.seed, int(manifest["step"]), dist.rank))

@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 
+from rca_dist.runtime.capture import Captured, write_replicated
 from rca_dist.runtime.loss_scale import LossScale
-from rca_dist.runtime.tensors import load_tensors, save_tensors
+from rca_dist.runtime.tensors import buckets, load_tensors
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Engine:
         self._fill()
         if self.dist.world_size == 1:
             return
-        for bucket in _buckets([p for p in self.parameters if p.requires_grad]):
+        for bucket in buckets([p for p in self.parameters if p.requires_grad]):
             flat = torch.cat([p.grad.reshape(-1) for p in bucket if p.grad is not None])
             torch.distributed.all_reduce(flat)
             for p, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
@@ -210,13 +211,11 @@ class Engine:
         """Whether some parameters are not trained; these are then left out of checkpoints."""
         return any(not p.requires_grad for p in self.model.parameters())
 
-    def save(self, folder: Path) -> None:
-        """Write weights and optimizer state into `folder`. Collective."""
+    def capture(self) -> Captured:
+        """What this rank writes into a checkpoint: weights and optimizer. Collective; its `to(folder)` need not be."""
         assert self.optimizer is not None
-        if self.dist.is_main:
-            state = self.full_state_local()
-            save_tensors(state, folder / "model.safetensors")
-            torch.save(self.optimizer.state_dict(), folder / "optimizer.pt")
+        state = {"model": self.full_state_local(), "optimizer": self.optimizer.state_dict()} if self.dist.is_main else {}
+        return Captured(state, write_replicated)
 
     def full_state_local(self) -> dict[str, torch.Tensor]:
         """This rank's `state_dict`, without frozen parameters where there are any."""
@@ -226,8 +225,8 @@ class Engine:
         trainable = {name for name, p in self.model.named_parameters() if p.requires_grad}
         return {name: tensor for name, tensor in state.items() if name in trainable}
 
-    def load(self, folder: Path) -> None:
-        """Undo of `save`, on every rank."""
+    def load(self, folder: Path, *, written_by: int | None = None) -> None:
+        """Put what `written_by` processes (default: as many as now) have written into weights and optimizer. Collective."""
         assert self.optimizer is not None
         self.model.load_state_dict(load_tensors(folder / "model.safetensors"), strict=not self.has_frozen())
         state = torch.load(folder / "optimizer.pt", map_location=self.dist.device, weights_only=True)
@@ -237,16 +236,3 @@ class Engine:
 def wide_sum(tensor: torch.Tensor) -> float:
     """Sum in float64 where the device has it."""
     return float(tensor.sum(dtype=torch.float32 if tensor.device.type == "mps" else torch.float64))
-
-
-def _buckets(parameters: list[torch.nn.Parameter], most: int = 1 << 25) -> list[list[torch.nn.Parameter]]:
-    """Consecutive parameters of one type, at most `most` elements together unless one is larger."""
-    buckets: list[list[torch.nn.Parameter]] = []
-    size = 0
-    for p in parameters:
-        if not buckets or size + p.numel() > most or p.dtype != buckets[-1][0].dtype:
-            buckets.append([])
-            size = 0
-        buckets[-1].append(p)
-        size += p.numel()
-    return buckets

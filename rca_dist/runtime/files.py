@@ -1,7 +1,9 @@
 """Files that appear complete or not at all."""
 
+import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,16 +13,61 @@ from typing import Any
 
 from rca_dist.errors import UserError
 
+# No space, over quota, over a file-size limit, gone read-only: the disk's fault, and the user's to mend.
+DISK_ERRORS = {
+    errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file may not become larger (file-size limit)", errno.EROFS: "the disk has become read-only",
+}  # fmt: skip
+
+
+class DiskProblem(UserError):
+    """A file could not be written for want of space; the message names the place."""
+
+
+def disk_problem(error: BaseException | None, path: Path) -> str | None:
+    """What keeps the disk from taking more, in words with the place; None for any other error.
+
+    Libraries hide the system's error behind their own: it is looked for in the chain and, last, in the text.
+    """
+    first, seen = error, set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        number = error.errno if isinstance(error, OSError) else None
+        if number is None and (found := re.search(r"os error (\d+)|\[Errno (\d+)\]", str(error))):
+            number = int(found[1] or found[2])
+        if number in DISK_ERRORS:
+            return f"{DISK_ERRORS[number]} ({path})"
+        error = error.__cause__ or error.__context__
+    if first is not None and "unexpected pos" in str(first):
+        return f"a file could not be written to its end: a full disk or a limit ({path})"
+    return None
+
+
+@contextmanager
+def full_disk_said(path: Path) -> Iterator[None]:
+    """Around the writing of `path`. Raises: DiskProblem, naming it, when the body failed because the disk is full."""
+    try:
+        yield
+    except Exception as error:
+        text = None if isinstance(error, UserError) else disk_problem(error, path.parent)
+        if text is None:
+            raise
+        raise DiskProblem(f"{path.name} could not be written: {text}; free some and start the same command again") from error
+
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, flushed to disk and renamed to it at the end; removed when the body fails."""
+    """A temporary path beside `path`, flushed to disk and renamed to it at the end; removed when the body fails.
+
+    Raises: DiskProblem when the disk is full.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with full_disk_said(path):
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 
+from rca_dist.runtime.capture import Captured
 from rca_dist.runtime.engines import Engine
 
 
 class ShardedEngine(Engine):
     """FSDP2: parameters, gradients and optimizer state sharded over all ranks."""
+
+    # A group of its own for the messages of saving, made by the first save.
+    _side: torch.distributed.ProcessGroup | None = None
 
     def _set_up(self) -> None:
         from torch.distributed.tensor import DTensor
@@ -102,12 +106,27 @@ class ShardedEngine(Engine):
         part = distribute_tensor(full, parameter.device_mesh, parameter.placements, src_data_rank=None)
         self._local(parameter).copy_(part.to_local())
 
-    def save(self, folder: Path) -> None:
-        import torch.distributed.checkpoint as dcp
+    def capture(self) -> Captured:
+        if self._side is None:
+            # The writing's messages must not get between those of the training, and need no GPU.
+            self._side = torch.distributed.new_group(backend="gloo")
+        group, rank = self._side, self.dist.rank
 
-        dcp.save(self._shards(), checkpoint_id=folder / "shards")
+        def write(state: dict[str, Any], folder: Path) -> list[str]:
+            import torch.distributed.checkpoint as dcp
 
-    def load(self, folder: Path) -> None:
+            try:
+                dcp.save(state, checkpoint_id=folder / "shards", process_group=group)
+            except dcp.api.CheckpointException as error:
+                # It is raised on all ranks and is no Exception by its class, so nobody would catch it.
+                failed, (cause, _) = min(error.failures.items(), key=lambda item: item[0])
+                raise RuntimeError(f"rank {failed}: {cause}") from cause
+            mine = [f"shards/{path.name}" for path in (folder / "shards").glob(f"__{rank}_*.distcp")]
+            return [*mine, *(["shards/.metadata"] if rank == 0 else [])]
+
+        return Captured(self._shards(), write)
+
+    def load(self, folder: Path, *, written_by: int | None = None) -> None:
         import torch.distributed.checkpoint as dcp
         from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 

@@ -6,20 +6,21 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
-from rca_dist.errors import EXIT_FAILED, EXIT_USER, UserError
+from rca_dist.errors import EXIT_FAILED, EXIT_MEMORY, EXIT_USER, UserError
 from rca_dist.runtime.launcher_settings import LauncherSettings, contradictions, from_file, missing_processes
+from rca_dist.runtime.supervise import deaf, supervise
 
 TRAIN_SCRIPT = Path(__file__).resolve().parents[1] / "train.py"
 # What a process takes before it holds any model, mostly torch itself.
 LEAST_PROCESS_BYTES = int(0.6 * 2**30)
+# After memory ran out, each with half the tokens per micro-batch.
+MOST_RESTARTS = 3
 
 
 @dataclass(frozen=True)
@@ -108,37 +109,40 @@ def in_words(settings: LauncherSettings, request: Request) -> str:
 def launch(script: Path, arguments: list[str], *, request: Request, settings: LauncherSettings) -> int:
     """Run `script` under `accelerate launch` and return the job's own exit code; `settings` are those of `check`.
 
+    A job that ran out of memory is started again with half the budget, at most MOST_RESTARTS times, on one machine.
     On another machine than the first the exit code is only 0 or not: the first one knows how the job ended.
     """
-    with tempfile.TemporaryDirectory(prefix="rca-") as folder:
-        exit_file = Path(folder) / "exit"
+    with tempfile.TemporaryDirectory(prefix="rca-") as place:
+        folder = Path(place)
         command = [sys.executable, "-m", "rca_dist.runtime.launch", "--quiet"]
         if not request.config_file:
             # Or `accelerate launch` would take the user's own default file, which may ask for anything.
-            plain = Path(folder) / "plain.yaml"
+            plain = folder / "plain.yaml"
             plain.write_text("{compute_environment: LOCAL_MACHINE, distributed_type: 'NO'}\n", encoding="utf-8")
             command += ["--config_file", str(plain)]
-        command += launcher_options(request, settings)
+        command += [*launcher_options(request, settings), str(script), *arguments]
         local = settings.world_size // settings.machines
         environment = os.environ | {
-            "RCA_EXIT_FILE": str(exit_file),
-            "RCA_STOP_FILE": str(Path(folder) / "stop"),
+            "RCA_EXIT_FILE": str(folder / "exit"),
+            "RCA_STOP_FILE": str(folder / "stop"),
             "RCA_WORLD_SIZE": str(settings.world_size),
             "PET_SIGNALS_TO_HANDLE": "SIGINT",
         }
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // local)))
-        code = _supervise([*command, str(script), *arguments], environment, Path(folder))
-        try:
-            return int(exit_file.read_text())
-        except (OSError, ValueError):
-            if not request.machine_rank:
-                message = (
-                    "rca-dist: the job ended before it could say why (killed, perhaps for memory: then lower "
-                    "train.max_tokens_per_micro_batch); start it again to go on from its last checkpoint"
-                )
-                print(message, file=sys.stderr)
-                return code or EXIT_FAILED
-            return code
+        # How long ranks that hang in a collective outlive one that has died.
+        environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "10")
+        restarts = MOST_RESTARTS if settings.machines == 1 else 0
+        code, told = supervise(command, environment, folder, restarts=restarts)
+        if told is not None:
+            return EXIT_FAILED if told == EXIT_MEMORY else told
+        if not request.machine_rank:
+            message = (
+                "rca-dist: the job ended before it could say why (killed, perhaps for memory: then lower "
+                "train.max_tokens_per_micro_batch); start it again to go on from its last checkpoint"
+            )
+            print(message, file=sys.stderr)
+            return code or EXIT_FAILED
+        return code
 
 
 def launcher_options(request: Request, settings: LauncherSettings) -> list[str]:
@@ -193,48 +197,10 @@ def available_memory_bytes() -> int | None:
     return free
 
 
-def _supervise(command: list[str], environment: dict[str, str], folder: Path) -> int:
-    """Run the launcher and hand requests to stop on to the workers, whose process ids lie in `folder`.
-
-    torchrun puts each worker into a session of its own, so a signal to the launcher's group would not reach them.
-    The first request also leaves the file `stop`, for workers that have not started yet; the third kills everything.
-    """
-    received: list[int] = []
-    child: subprocess.Popen[bytes] | None = None
-
-    def workers(number: int) -> None:
-        for entry in folder.glob("pid-*"):
-            with contextlib.suppress(OSError, ValueError):
-                os.kill(int(entry.read_text()), number)
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        (folder / "stop").touch()
-        workers(signal.SIGTERM if len(received) < 3 else signal.SIGKILL)
-        if child is not None and len(received) >= 3:
-            os.killpg(child.pid, signal.SIGKILL)
-
-    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1]
-    # What nohup and the like have set to be ignored stays ignored.
-    before = {n: signal.signal(n, forward) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
-    try:
-        # Slurm signals every process of a step; this one must not die of it before it can say so itself.
-        child = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_deaf)
-        return child.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _deaf() -> None:
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def main() -> int:
     """`accelerate launch` on sys.argv."""
     # Ignored signals stay ignored in the workers until these install their own handlers.
-    _deaf()
+    deaf()
     import torch
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -246,8 +212,10 @@ def main() -> int:
         launch_command(launch_command_parser().parse_args())
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        print(f"rca-dist: rank {rank} failed ({failure.message.splitlines()[0] if failure.message else failure.exitcode}); "
-              "its own message stands above", file=sys.stderr)  # fmt: skip
+        said = failure.message.splitlines()[0] if failure.message else ""
+        # Without a record of the error torch names a page about records.
+        said = said if said and "https://" not in said else f"exit code {failure.exitcode}"
+        print(f"rca-dist: rank {rank} failed ({said}); its own message stands above", file=sys.stderr)
         return EXIT_FAILED
     except Exception as error:
         return _not_started(error)

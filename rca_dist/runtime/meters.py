@@ -1,6 +1,7 @@
 """What a run uses: memory and versions."""
 
 import platform
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -37,6 +38,14 @@ def available_memory_bytes(device: "torch.device", *, share: int = 1) -> int:
         return 1 << 62
     limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
     return (free if limit is None or used is None else min(free, limit - used)) // share
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Free space, for this user, of the disk on which `folder` is or would be made."""
+    nearest = folder.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    return shutil.disk_usage(nearest).free
 
 
 def _number(path: Path) -> int | None:

@@ -2,12 +2,15 @@
 
 import datetime
 import re
+import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from rca_dist.errors import UserError
 from rca_dist.runtime import places
+from rca_dist.runtime.checkpoint_files import strangeness
 from rca_dist.runtime.files import read_json, write_json, write_text
 from rca_dist.runtime.meters import commit, versions
 
@@ -37,18 +40,20 @@ class RunDirectory:
         """What run.json says, None where no run began."""
         return self.facts.get("status")
 
-    def check(self, config_hash: str, *, overwrite: bool) -> None:
+    def check(self, config_hash: str, *, overwrite: bool, identity: Mapping[str, Any] | None = None) -> None:
         """Refuse a directory that holds something else than an earlier start of this same run.
 
-        Raises: UserError.
+        `identity`: `settings` and `data_fingerprint` of this run, to say what differs. Raises: UserError.
         """
         if overwrite or not self.path.exists() or not any(self.path.iterdir()):
             return
         if not self.facts:
             raise UserError(f"run.output_dir={self.path}: holds files but no run of ours; choose another directory")
         if self.facts.get("config_hash") != config_hash:
+            lines = strangeness(self.facts, identity or {})
+            told = f"there -> here: {'; '.join(lines)}" if lines else "its config.yaml tells which"
             raise UserError(
-                f"run.output_dir={self.path}: holds a run of other settings or data (its config.yaml tells which); choose "
+                f"run.output_dir={self.path}: holds a run of other settings or data ({told}); choose "
                 "another directory, or remove what is there with --run.overwrite"
             )
 
@@ -65,12 +70,13 @@ class RunDirectory:
                 else:
                     old.unlink()
             self.facts = {}
-        starts = int(self.facts.get("starts", 0)) + 1
-        self.facts = {"created_at": now(), **self.facts, **facts, "status": RUNNING, "starts": starts}
+        # Starts are counted, and each has a mark of its own: two that were not kept apart by the lock may count alike.
+        mine = {"starts": int(self.facts.get("starts", 0)) + 1, "start_mark": secrets.token_hex(4)}
+        self.facts = {"created_at": now(), **self.facts, **facts, "status": RUNNING, **mine}
         self.facts |= {"versions": versions(), "commit": commit()}
         self.facts.pop("finished_at", None)
         write_text(self.path / "config.yaml", config_yaml)
-        self.save()
+        write_json(self.path / "run.json", self.facts)
         places.remember(self.path)
 
     def _lock(self) -> None:
@@ -90,8 +96,21 @@ class RunDirectory:
             pass  # some network file systems know no locks
         self.lock = lock
 
+    def check_mine(self) -> None:
+        """Whether no later start has taken the directory over, as after a requeue of a job whose node was only out of reach.
+
+        Raises: UserError when one has: nothing may be written any more.
+        """
+        found = read_json(self.path / "run.json") or {}
+        if found.get("start_mark", self.facts.get("start_mark")) != self.facts.get("start_mark"):
+            raise UserError(
+                f"run.output_dir={self.path}: start {found.get('starts')} of this run has taken over from start "
+                f"{self.facts.get('starts')}, which ends here and writes nothing more"
+            )
+
     def save(self, **facts: Any) -> None:
-        """Update run.json at once."""
+        """Update run.json at once. Raises: UserError when another start has taken over."""
+        self.check_mine()
         self.facts |= facts
         write_json(self.path / "run.json", self.facts)
 

@@ -3,18 +3,16 @@
 The local file is the record; W&B is a copy that may fail at any time without harm to the training.
 """
 
-import json
 import logging
-import math
 import netrc
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 from urllib.parse import urlparse
 
 from rca_dist.errors import UserError
-from rca_dist.runtime.files import write_text
+from rca_dist.runtime.metrics_file import JsonlTracker as JsonlTracker
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +23,7 @@ class Sink(Protocol):
     def log(self, row: Mapping[str, Any]) -> None: ...
     def summary(self, values: Mapping[str, Any]) -> None: ...
     def finish(self, exit_code: int) -> None: ...
+    def flush(self) -> None: ...
 
 
 class NullTracker:
@@ -39,26 +38,8 @@ class NullTracker:
     def finish(self, exit_code: int = 0) -> None:
         """Nothing to close."""
 
-
-class JsonlTracker(NullTracker):
-    """Appends one JSON object per row to a file, each written whole and flushed."""
-
-    def __init__(self, path: Path, *, keep_to_step: int = 0) -> None:
-        """Open for appending; rows of steps after `keep_to_step` (a resume's checkpoint) are cut first."""
-        self.path = path
-        _cut_back(path, keep_to_step)
-        self._file: TextIO = path.open("a", encoding="utf-8", newline="\n")
-
-    def log(self, row: Mapping[str, Any]) -> None:
-        """Write one line. NaN and infinity become null, which JSON can say."""
-        self._file.write(json.dumps({k: _finite(v) for k, v in row.items()}) + "\n")
-        self._file.flush()
-
-    def finish(self, exit_code: int = 0) -> None:
-        """Flush to disk and close."""
-        if not self._file.closed:
-            os.fsync(self._file.fileno())
-            self._file.close()
+    def flush(self) -> None:
+        """Nothing to flush."""
 
 
 class WandbTracker(NullTracker):
@@ -141,6 +122,10 @@ class Tracker:
         self.record.log(row)
         self._each(lambda sink: sink.log(row))
 
+    def flush(self) -> None:
+        """Bring the record's rows to the disk. Raises: DiskProblem when it is full."""
+        self.record.flush()
+
     def summary(self, values: Mapping[str, Any]) -> None:
         """Final numbers of the run."""
         self._each(lambda sink: sink.summary(values))
@@ -197,24 +182,6 @@ def start_wandb(folder: Path, *, mode: str, **options: Any) -> list[Sink]:
     except Exception as error:
         log.warning("W&B could not start (%s): metrics.jsonl is the record", _first_line(error))
         return []
-
-
-def _cut_back(path: Path, last_step: int) -> None:
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            step = json.loads(line)["step"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        if step <= last_step and last_step > 0:
-            kept.append(line + "\n")
-    write_text(path, "".join(kept))
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

@@ -9,15 +9,20 @@ around its forward, so ours is entered inside (`Distributed.autocast_now` in the
 import contextlib
 import copy
 import functools
+import logging
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from rca_dist.runtime import zero_checkpoint
+from rca_dist.runtime.capture import Captured
 from rca_dist.runtime.engines import Engine
 
+log = logging.getLogger(__name__)
 # DeepSpeed frees or adds up gradients of several micro-batches only when it knows that there is more than one. The number
 # itself means nothing here: steps have as many micro-batches as their examples need.
 ACCUMULATION = 2
@@ -143,15 +148,19 @@ class ZeroEngine(Engine):
             if whole is not None:
                 parameter.data.copy_(whole)
 
-    def save(self, folder: Path) -> None:
-        self.call.save_checkpoint(str(folder), tag="deepspeed", save_latest=False, exclude_frozen_parameters=self.has_frozen())
-        if self.dist.is_main:
-            for script in folder.glob("zero_to_*.py"):
-                script.unlink()
+    def capture(self) -> Captured:
+        return zero_checkpoint.capture(self.call, exclude_frozen=self.has_frozen())
 
-    def load(self, folder: Path) -> None:
-        found, _ = self.call.load_checkpoint(
-            str(folder), tag="deepspeed", load_module_strict=not self.has_frozen(), load_lr_scheduler_states=False
-        )
-        if found is None:
-            raise RuntimeError(f"DeepSpeed could not load {folder}")
+    def load(self, folder: Path, *, written_by: int | None = None) -> None:
+        strict = not self.has_frozen()
+        if written_by in (None, self.dist.world_size):
+            zero_checkpoint.load(self.call, folder, strict=strict, universal=False)
+            return
+        if self.dist.is_main:
+            log.info("the checkpoint is of %d processes: converting it for %d", written_by, self.dist.world_size)
+        # Beside it, under a name that the next start clears away.
+        universal = folder.with_name(f"{folder.name}.universal.tmp")
+        shutil.rmtree(universal, ignore_errors=True) if self.dist.is_main else None
+        self.dist.on_main_patiently(lambda: zero_checkpoint.convert(folder, universal))
+        zero_checkpoint.load(self.call, universal, strict=strict, universal=True)
+        self.dist.on_main(lambda: shutil.rmtree(universal, ignore_errors=True))

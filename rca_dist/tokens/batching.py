@@ -85,6 +85,11 @@ class StepPlan:
         """Steps of a run of so many epochs (a fraction is rounded up to a step), unless `max_steps` is given."""
         return max_steps if max_steps is not None else max(1, math.ceil(round(epochs * self.steps_per_epoch, 6)))
 
+    def examples_before(self, step: int) -> int:
+        """Examples consumed by the first `step` steps; the last step of an epoch may be smaller than the others."""
+        epochs, rest = divmod(step, self.steps_per_epoch)
+        return epochs * len(self.lengths) + rest * self.global_batch_size
+
     def steps(self, start: int, stop: int) -> Iterator[Step]:
         """Steps `start` .. `stop - 1`, counted over the whole run."""
         for index, examples in self._examples(start, stop):

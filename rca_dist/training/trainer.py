@@ -9,27 +9,28 @@ supervised items per example and `collate(indices) -> batch`; with no index, `co
 `batching="packed"` it also takes `collate(indices, packed=True)`.
 """
 
-import logging
 import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
-from rca_dist.errors import Stopped
 from rca_dist.model.parameters import decay_groups
+from rca_dist.runtime import heartbeat
 from rca_dist.runtime.distributed import Distributed
 from rca_dist.tokens.batching import Step, StepPlan
 from rca_dist.training.batching import packed_agrees
 from rca_dist.training.best import Best
+from rca_dist.training.boundary import Boundary
+from rca_dist.training.memory import Memory
 from rca_dist.training.optim import adamw, rate_factor, warmup_length
+from rca_dist.training.parts import Checkpointer, Evaluate, LogRow, OptimizerGroups, StepFunction, TrainingData
 from rca_dist.training.progress import Progress
+from rca_dist.training.rehearsal import fit_memory
 from rca_dist.training.watch import LossWatch
-
-log = logging.getLogger(__name__)
 
 EVENTS = (
     "on_train_begin",
@@ -41,25 +42,7 @@ EVENTS = (
     "on_save",
     "on_train_end",
 )
-StepFunction = Callable[[Any, dict[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 Callback = Callable[["Trainer"], None]
-
-
-class TrainingData(Protocol):
-    """What the trainer asks of its examples."""
-
-    lengths: np.ndarray
-    counts: np.ndarray
-
-    def collate(self, indices: Sequence[int]) -> dict[str, Any]: ...
-
-
-class Checkpointer(Protocol):
-    """What the trainer asks of a store of resumable state."""
-
-    def save(self, step: int, engine: Any, facts: dict[str, Any], *, keep: int | None = None) -> Any: ...
-    def is_whole(self, step: int) -> bool: ...
-    def load_step(self, step: int, engine: Any) -> Any: ...
 
 
 class Trainer:
@@ -92,11 +75,11 @@ class Trainer:
         weight_decay: float = 0.01,
         betas: tuple[float, float] = (0.9, 0.95),
         max_grad_norm: float = 1.0,
-        optimizer_groups: Callable[[float], list[dict[str, Any]]] | None = None,
+        optimizer_groups: OptimizerGroups | None = None,
         seed: int = 0,
         log_steps: int = 10,
-        log_row: Callable[[Mapping[str, Any]], None] | None = None,
-        evaluate: Callable[[], Mapping[str, float]] | None = None,
+        log_row: LogRow | None = None,
+        evaluate: Evaluate | None = None,
         eval_steps: int | None = None,
         checkpoints: Checkpointer | None = None,
         save_steps: int | None = None,
@@ -123,7 +106,7 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer = self.engine.optimizer or optimizer
         self.parameters = self.engine.parameters
         self.log_steps = log_steps
-        self.log_row = log_row or (lambda row: None)
+        self.log_row: LogRow = log_row or (lambda row: None)
         self.evaluate = evaluate
         self.eval_steps = eval_steps or max(1, math.ceil(self.total_steps / 10))
         self.checkpoints = checkpoints
@@ -139,8 +122,11 @@ class Trainer:
         self.batch_loss: torch.Tensor | None = None
         self.tokens = 0
         self.seconds = 0.0
-        self.guarded = self.settled = False
+        self.settled = False
         self.watch = LossWatch(dist, self.engine, getattr(data, "ticket_ids", None))
+        self.last: tuple[Step, torch.Tensor, torch.Tensor] | None = None
+        self.boundary = Boundary(self)
+        self.memory = Memory(self)
 
     def add_callback(self, event: str, function: Callback) -> None:
         """Call `function(trainer)` at each `event`, one of EVENTS, after those added before."""
@@ -182,42 +168,39 @@ class Trainer:
     def fit(self) -> None:
         """Run from step `self.step` to the end. Collective.
 
-        Raises: Stopped after saving, when any rank was asked to stop; FloatingPointError when the loss is not finite.
+        Raises: Stopped after saving, when any rank was asked to stop; FloatingPointError when the loss is not finite;
+        UserError on all ranks when memory is too small for the longest example; OutOfMemory on one rank when memory ran out
+        where ranks cannot repeat a step together.
         """
         self.settle_batching()
         self.model.train()
+        if self.step < self.total_steps:
+            fit_memory(self)
         self.fire("on_train_begin")
         self.progress.start(self.step)
+        if self.boundary.due:
+            self.boundary.pass_by()
         mark, tokens = time.perf_counter(), 0
         for step in self.plan.steps(self.step, self.total_steps):
             if self.best.exhausted:
                 break
             self.fire("on_step_begin")
+            heartbeat.at("training", step.index + 1)
             loss_sum, norm = self.train_step(step)
+            self.last = step, loss_sum, norm
             self.step += 1
             tokens += step.tokens
             if self.step == 1 or self.step % self.log_steps == 0 or self.step == self.total_steps:
-                self._log(step, loss_sum, norm, tokens, mark)
+                self.boundary.log(tokens, mark)
                 mark, tokens = time.perf_counter(), 0
             self.fire("on_step_end")
             before = time.perf_counter()
-            self._between_steps(step, loss_sum, norm)
+            self.boundary.pass_by()
             # What evaluation and saving take is no training time.
             mark += time.perf_counter() - before
         self.progress.close()
-        self._end_with_the_best()
+        self.boundary.end()
         self.fire("on_train_end")
-
-    def _end_with_the_best(self) -> None:
-        """Say why training ended early, and put the best weights back where these are to be kept. Collective."""
-        best, talks = self.best, self.distributed.is_main
-        if best.exhausted and talks:
-            log.info("stopped early after step %d: %d validation losses in a row were not the best", self.step, best.worse)
-        if self.keep_best and best.step is not None and best.step != self.step and self.checkpoints:
-            self.checkpoints.load_step(best.step, self.engine)
-            self.weights_step = best.step
-        if self.keep_best and best.step is not None and talks:
-            log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
 
     def release(self) -> None:
         """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
@@ -228,91 +211,36 @@ class Trainer:
 
         A step without any supervised token changes nothing, on no rank.
         """
-        dist, engine = self.distributed, self.engine
+        engine = self.engine
         if not step.supervised:
+            self.boundary.agree(failed=False)
             return torch.zeros((), dtype=torch.float64), torch.zeros(())
         factor = rate_factor(
             step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler, decay_ratio=self.decay_ratio
         )
         engine.set_rate(self.learning_rate * factor)
-        losses: list[torch.Tensor] = []
-        for n, indices in enumerate(step.micro_batches, start=1):
-            batch = self.collate(indices.tolist())
-            with dist.autocast():
-                micro_sum, _ = self.step_function(engine.call, dist.to_device(batch))
-            engine.backward(micro_sum, step.supervised, last=n == len(step.micro_batches))
-            self.batch_loss = micro_sum.detach()
-            losses.append(self.batch_loss)
-            self.fire("on_batch_end")
+        losses = self.memory.accumulate(step)
         loss_sum = torch.stack(losses).sum()
         self.watch.note(step, losses)
-        return loss_sum, engine.update()
+        with self.memory.fatal(f"in the update of step {step.index + 1}"):
+            return loss_sum, engine.update()
 
-    def _log(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor, tokens: int, mark: float) -> None:
-        loss = self.watch.loss(step, loss_sum, norm)
-        self.guard()
-        # Reading the loss waited for the device, so the clock is honest from here on.
-        seconds = time.perf_counter() - mark
-        self.tokens += tokens
-        self.seconds += seconds
-        self.row = {
-            "step": self.step,
-            "epoch": round(self.epoch, 6),
-            "train/loss": loss,
-            "train/lr": self.optimizer.param_groups[0]["lr"],
-            "train/grad_norm": float(norm),
-            "train/tokens_per_second": round(tokens / seconds, 1),
-        }
-        if self.engine.scale:
-            self.row |= {"train/loss_scale": self.engine.scale.value, "train/skipped_steps": self.engine.scale.skipped}
-        self.log_row(self.row)
-        self.progress.update(self.step, self.row)
-        self.fire("on_log")
+    def forward_backward(
+        self, indices: Sequence[int] | np.ndarray, total: int, *, last: bool, weight: float = 1.0
+    ) -> torch.Tensor:
+        """One micro-batch's share of a gradient (see `Engine.backward`). Returns its loss sum, times `weight`."""
+        batch = self.collate([int(n) for n in indices])
+        with self.distributed.autocast():
+            loss_sum, _ = self.step_function(self.engine.call, self.distributed.to_device(batch))
+        if weight != 1.0:
+            loss_sum = loss_sum * weight
+        self.engine.backward(loss_sum, total, last=last)
+        return loss_sum.detach()
 
-    def guard(self) -> None:
-        """Once, after the first step: do all ranks train one model? Collective. Raises: RuntimeError."""
-        if not self.guarded:
-            self.guarded = True
-            # Lone processes that believe they are a group differ from here on, without any other sign.
-            self.distributed.same_everywhere(self.engine.checksum(), "the sum of all parameters after a step")
-
-    def _between_steps(self, step: Step, loss_sum: torch.Tensor, norm: torch.Tensor) -> None:
-        done, improved = self.step == self.total_steps, False
-        if self.evaluate and (self.step % self.eval_steps == 0 or done):
-            self.model.eval()
-            numbers = self.evaluate()
-            self.model.train()
-            # One decision for all: a callback may have numbers on rank 0 only.
-            loss = self.distributed.on_main(lambda: float(numbers.get("eval/loss", math.inf)))
-            improved = self.best.see(self.step, loss)
-            self.row = {"step": self.step, "epoch": round(self.epoch, 6), **numbers}
-            self.log_row(self.row)
-            self.progress.note(self.step, numbers)
-            self.fire("on_evaluate")
-        done = done or self.best.exhausted
-        stop = not done and self.distributed.any_rank(self.stop_requested())
-        best = improved and self.keep_best
-        if self.checkpoints and (self.step % self.save_steps == 0 or done or stop or best):
-            # Weights that are not finite must never become the state to go on from.
-            self.watch.loss(step, loss_sum, norm)
-            keep = self.best.step if self.keep_best else None
-            self.checkpoints.save(self.step, self.engine, {"epoch": self.epoch, "best": self.best.state()}, keep=keep)
-            self.fire("on_save")
-        if stop:
-            self.progress.close()
-            why = getattr(self.stop_requested, "reason", "on request")
-            raise Stopped(f"stopped {why} after step {self.step} of {self.total_steps}")
+    def check_finite(self) -> float:
+        """The loss of the last step over all ranks, nats per token. Collective. Raises: FloatingPointError on every rank."""
+        return self.watch.loss(*self.last) if self.last is not None else math.nan
 
     def resume(self, manifest: Mapping[str, Any]) -> None:
         """Take up the counters of a checkpoint whose state has been loaded into the engine. Collective."""
-        self.step = int(manifest["step"])
-        if "best" in manifest:
-            self.best.restore(manifest["best"])
-        best = self.best.step
-        if self.keep_best and best is not None and self.checkpoints and not self.checkpoints.is_whole(best):
-            # Better now than after hours of training.
-            self.best = Best(self.best.patience)
-            if self.distributed.is_main:
-                log.warning(
-                    "warning: the weights of the best step so far, %d, are lost: the best is looked for from here on", best
-                )
+        self.boundary.take_up(manifest)
