@@ -192,7 +192,10 @@ def _resume(out: Translation, value: Any, option: str) -> None:
     elif _is(NO, value):
         out.set("checkpoint.resume", "never", option)
     else:
-        raise UserError("the same command goes on from its own newest checkpoint; give the run's directory as run.output_dir")
+        raise UserError(
+            "the same command goes on from its own newest checkpoint; give the run's directory as run.output_dir, or one of our "
+            "checkpoints elsewhere as checkpoint.resume with checkpoint.trust=true"
+        )
 
 
 def _dtype(out: Translation, value: Any, option: str) -> None:

@@ -86,7 +86,7 @@ class Boundary:
         self.due = interrupted
         done = (last or trainer.best.exhausted) and not interrupted
         stop = interrupted or (self.stop and not done)
-        best = improved and trainer.keep_best
+        best = improved and (trainer.keep_best or getattr(store, "keep_best", False))
         if store and (trainer.step % trainer.save_steps == 0 or done or stop or best):
             self._save(must=done or stop)
         if stop:
