@@ -193,8 +193,8 @@ def _resume(out: Translation, value: Any, option: str) -> None:
         out.set("checkpoint.resume", "never", option)
     else:
         raise UserError(
-            "the same command goes on from its own newest checkpoint; give the run's directory as run.output_dir, or one of our "
-            "checkpoints elsewhere as checkpoint.resume with checkpoint.trust=true"
+            "the same command goes on from its own newest checkpoint; give the run's directory as run.output_dir, or one of "
+            "our checkpoints elsewhere as checkpoint.resume with checkpoint.trust=true"
         )
 
 
