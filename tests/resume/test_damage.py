@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fault_rows import record
 from job import Nursery, losses
 
 pytestmark = pytest.mark.process
@@ -67,6 +68,10 @@ DAMAGES = {
     truncate: "has the wrong size", flip: "has other content than when it was saved", remove: "is missing",
     remove_a_ranks: "rng-1.pt is missing", no_manifest: "no manifest", half_a_manifest: "no manifest",
 }  # fmt: skip
+WORDS = {
+    truncate: "largest file cut short", flip: "one bit flipped", remove: "largest file removed",
+    remove_a_ranks: "a rank's file removed", no_manifest: "manifest removed", half_a_manifest: "half a manifest",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda f: f.__name__)
@@ -82,6 +87,9 @@ def test_the_newest_is_damaged(runs, nursery, tmp_path, damage):
     assert losses(tmp_path / "run") == losses(folder)
     assert (store / "step-000008.damaged").is_dir()
     assert (store / "step-000008" / "manifest.json").is_file()
+    record(fault="newest checkpoint damaged", injected=WORDS[damage], happened="warning that says what is wrong; it is set "
+           "aside as `.damaged` and the one before is used; losses and weights bit-equal to the undisturbed run", lost="steps "
+           "5 to 8, computed again", back_end=backend, world=2)  # fmt: skip
 
 
 def test_latest_points_nowhere(runs, nursery, tmp_path):
@@ -90,6 +98,8 @@ def test_latest_points_nowhere(runs, nursery, tmp_path):
     (tmp_path / "run/checkpoints/latest").write_text("step-000099\n")
     again = nursery.run(backend, 2, tmp_path / "run", **OPTIONS)
     assert (again[0]["began"], again[0]["weights"]) == (8, whole["weights"])
+    record(fault="`latest` points nowhere", injected="file rewritten", happened="not read; gone on from the newest, same "
+           "weights", lost="nothing", back_end=backend, world=2)  # fmt: skip
 
 
 def test_nothing_is_whole(runs, nursery, tmp_path):
@@ -101,3 +111,5 @@ def test_nothing_is_whole(runs, nursery, tmp_path):
     assert codes == [2, 2]
     assert "no checkpoint of this run is whole; start over with --run.overwrite, or restore one" in texts[0]
     assert not (tmp_path / "run/checkpoints/step-000004.damaged").exists()
+    record(fault="no checkpoint is whole", injected="one bit flipped in each", lost="nothing: no file renamed, no step "
+           "computed", happened="refused on all ranks, exit code 2, with what to do", back_end=backend, world=2)  # fmt: skip

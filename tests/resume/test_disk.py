@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_rows import record
 from job import Nursery, losses
 
 pytestmark = pytest.mark.process
@@ -53,6 +54,10 @@ def test_the_run_goes_on(nursery, tmp_path, backend, ranks, behind):
     assert [rank["output"].count("the checkpoint of step") for rank in found] == [1, 0]
     assert "Traceback" not in found[0]["output"] + found[1]["output"]
     assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    record(fault="disk full at a save", injected=f"`RLIMIT_FSIZE` on "
+           f"{'both ranks' if len(ranks) == 2 else f'rank {ranks[0]}'}, saved {'in the background' if behind else 'at once'}",
+           happened="one warning on one rank, no traceback; training goes on, later saves succeed; weights and losses "
+           "bit-equal", lost="the checkpoint of that step", back_end=backend, world=2)  # fmt: skip
 
 
 @pytest.mark.parametrize("behind", [True, False])
@@ -62,12 +67,17 @@ def test_the_run_stops_where_that_is_asked_for(nursery, tmp_path, behind):
         assert rank["error"].startswith("the checkpoint of step 6 could not be written: " + REASON)
         assert "earlier ones are intact" in rank["error"]
         assert (rank["newest"], rank["there"]) == (3, ["latest", "step-000003"])
+    record(fault="disk full at a save", injected=f"`RLIMIT_FSIZE` on rank 0, `checkpoint.on_error=stop`, saved "
+           f"{'in the background' if behind else 'at once'}", happened="ends with the message on all ranks; nothing "
+           "half-written is left", lost="steps after the newest whole checkpoint, which is intact", back_end="ddp", world=2)  # fmt: skip
 
 
 def test_the_last_checkpoint_must_be_written(nursery, tmp_path):
     found = limited(nursery, "ddp", tmp_path, {"background": True}, ranks=[1], since=10, until=99)
     assert [rank["error"] and rank["error"][:47] for rank in found] == ["the checkpoint of step 12 could not be written:"] * 2
     assert [rank["newest"] for rank in found] == [9, 9]
+    record(fault="disk full at the last save", injected="`RLIMIT_FSIZE` on rank 1", happened="ends with the message on all "
+           "ranks", lost="the steps after the checkpoint of step 9", back_end="ddp", world=2)  # fmt: skip
 
 
 def test_rows_wait_in_memory_and_come_in_order(tmp_path):
@@ -102,6 +112,8 @@ rows.finish()
     assert done.stderr.count("rows are kept in memory meanwhile") == 1
     assert (tmp_path / "metrics.jsonl").read_text() == "".join(f'{{"step": {n}, "x": 0.5}}\n' for n in (1, 2, 3, 4))
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+    record(fault="disk full at a row of `metrics.jsonl`", injected="`RLIMIT_FSIZE` of 30 bytes", lost="nothing",
+           happened="rows kept in memory, said once, written in order when there is room")  # fmt: skip
 
 
 @pytest.fixture
@@ -138,6 +150,8 @@ def test_too_small_a_disk_is_refused_before_the_run(tmp_path, small_disk):
     assert "checkpoints and model will take about 41 MiB and 35 MiB are free" in done.stderr
     assert "--checkpoint.keep_last (now 2)" in done.stderr
     assert not (small_disk / "run").exists()
+    record(fault="disk too small for the run", injected="a file system of 35 MiB (tmpfs)", lost="nothing", happened="refused "
+           "with need and room before anything is written, exit code 2")  # fmt: skip
 
 
 @pytest.mark.slow
@@ -160,3 +174,6 @@ def test_a_disk_that_fills_up_while_training(tmp_path, small_disk):
     (small_disk / "other").unlink()
     done = train(tmp_path, *options)
     assert "going on from step" in done.stderr
+    record(fault="disk fills up while training", injected="a file system of 35 MiB (tmpfs) filled by another file, "
+           "`checkpoint.on_error=stop`", happened="exit code 2 with the reason, nothing half-written; goes on once there is "
+           "room", lost="steps since the newest whole checkpoint, computed again")  # fmt: skip

@@ -1,6 +1,7 @@
 """A rank that stops answering is named at the time limit, and the job ends; faults are read from RCA_FAULT."""
 
 import pytest
+from fault_rows import record
 from job import Nursery
 
 from rca_dist.errors import UserError
@@ -38,6 +39,9 @@ def test_a_rank_that_hangs_is_named_at_the_time_limit(nursery, tmp_path, backend
     assert f"waits in step {step} (" in said
     assert "dist.timeout_seconds=6" in said
     assert "Traceback" not in said
+    record(fault="a rank hangs (SIGSTOP)", injected=f"`RCA_FAULT=kind=hang,{fault}`, `dist.timeout_seconds=6`",
+           happened=f'the others end by themselves, exit code 1, "{words} …" and the step they wait in, no traceback',
+           lost="steps since the newest checkpoint (not gone on with in this test)", back_end=backend, world=world)  # fmt: skip
 
 
 def test_the_form_of_a_fault():

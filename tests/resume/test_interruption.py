@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_rows import record
 from job import ROOT, Nursery, losses
 from test_kill import OPTIONS, agree
 
@@ -57,6 +58,9 @@ def test_stopped_in_every_way_and_gone_on_with(nursery, tmp_path, backend, world
         cut = nursery.run(backend, world, folder / "cut", **OPTIONS)
         assert cut[0]["began"] == step, name
         agree(whole, cut, folder)
+        record(fault="asked to stop", injected=f"{name} (`{fault.format(last='last') if fault else next(iter(more))}`)",
+               happened="all ranks stop at the same step and save it; the next start goes on there; losses, examples, weights "
+               "and answers bit-equal to the undisturbed run", lost="nothing", back_end=backend, world=world)  # fmt: skip
 
 
 def test_the_best_step_is_found_again_when_its_evaluation_was_interrupted(nursery, tmp_path):
@@ -67,6 +71,9 @@ def test_the_best_step_is_found_again_when_its_evaluation_was_interrupted(nurser
     nursery.run("no", 1, tmp_path / "cut", fault=f"kind=term,at=evaluate,step={best}", **options)
     assert (best, "eval/loss") not in losses(tmp_path / "cut")
     agree(whole, nursery.run("no", 1, tmp_path / "cut", **options), tmp_path)
+    record(fault="asked to stop", injected="in the evaluation of the best step (`kind=term,at=evaluate`, "
+           "`checkpoint.keep_best`)", happened="the next start evaluates that step first; losses, examples, weights and "
+           "answers bit-equal", lost="nothing")  # fmt: skip
 
 
 # -- the real job ----------------------------------------------------------------------------------------------------
@@ -110,6 +117,8 @@ def test_a_signal_while_libraries_are_loaded_is_served_before_the_first_step(tmp
     assert err.count("start it again to go on") == 1
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     assert not list((tmp_path / "run").glob("checkpoints/step-*"))
+    record(fault="asked to stop", injected="SIGTERM while the libraries load", lost="nothing: no step was computed",
+           happened="exit code 75 before the first step, `interrupted` in `run.json`, no checkpoint")  # fmt: skip
 
 
 @SLOW
@@ -129,3 +138,6 @@ def test_the_file_stop_and_the_evaluation_after_training(tmp_path):
     results = [json.loads((tmp_path / name / "results.json").read_text()) for name in ("run", "whole")]
     assert results[0] == results[1]
     assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    record(fault="asked to stop", injected="before step 1, by the file STOP, and in the evaluation after training, one after "
+           "the other", happened="exit code 75 each time; `results.json` and losses equal to the undisturbed run's",
+           lost="nothing")  # fmt: skip

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fault_rows import record
 from job import Nursery, examples, losses
 
 SLOW = pytest.mark.slow
@@ -59,6 +60,15 @@ def test_out_of_memory_on_one_rank(nursery, tmp_path, backend, world):
     assert found[0]["nll"] == pytest.approx(whole[0]["nll"], rel=1e-6)
     assert found[0]["texts"] == whole[0]["texts"]
     assert "in halves from here on" in found[last]["output"]
+    same = {"fault": "out of memory", "back_end": backend, "world": world}
+    record(injected="before step 1 (`RCA_FAULT=kind=oom,at=start,over=100,rank=last`)", lost="nothing", **same, happened="all "
+           "ranks go on with half the tokens per micro-batch; weights bit-equal to a run with that budget")  # fmt: skip
+    record(injected="in a step (`RCA_FAULT=kind=oom,rank=last,step=5`)", lost="that step, computed again", **same,
+           happened=f"half the budget on all ranks; same examples, losses within {BOUND:.0e}")  # fmt: skip
+    record(injected="in a step, then stopped (`kind=oom,step=2; kind=term,step=5`)", lost="that step, computed again", **same,
+           happened="the next start remembers the smaller budget; another one asked for wins")  # fmt: skip
+    record(injected="in an evaluation (`RCA_FAULT=kind=oom,at=evaluate,over=30,rank=last`)", lost="nothing", **same,
+           happened="that rank goes on in smaller batches; same weights and answers, losses of answers within 1e-6")  # fmt: skip
 
 
 @pytest.mark.process
@@ -70,6 +80,8 @@ def test_a_memory_too_small_for_the_longest_example_is_said_on_all_ranks(nursery
     assert "no more than the longest example's 23 tokens" in texts[0]
     assert "lower train.max_length" in texts[0]
     assert "Traceback" not in "".join(texts)
+    record(fault="out of memory", injected=f"for the longest example too (`RCA_FAULT={fault}`)", back_end="ddp", world=2,
+           happened="exit code 2 on all ranks with what to change", lost="not gone on with as it is")  # fmt: skip
 
 
 @pytest.mark.process
@@ -88,6 +100,12 @@ def test_where_ranks_meet_in_the_forward_pass_the_job_ends_to_start_again_with_l
     if backend != "zero2":
         codes, texts, _ = nursery.crash(backend, 2, tmp_path / "scored", fault="kind=oom,at=evaluate,rank=1", **options)
         assert codes == [1, 76] and "--eval.batch_tokens=30" in texts[1]
+        record(fault="out of memory", injected="in an evaluation (`RCA_FAULT=kind=oom,at=evaluate,rank=1`)", back_end=backend,
+               world=2, happened="the job ends with worker status 76 and names the flag", lost="not gone on with in this test")  # fmt: skip
+    record(fault="out of memory", injected="in a step (`RCA_FAULT=kind=oom,rank=1,step=5`)", back_end=backend, world=2,
+           happened=f"the job ends with worker status 76; started again with half the budget it goes on from step 4; same "
+           f"examples, losses within {BOUND:.0e}", lost="that step, computed again", measured={"s from the first rank's end to "
+           "the last's": seconds})  # fmt: skip
 
 
 def _worker(folder, script):
@@ -117,6 +135,9 @@ if tokens > int(os.environ["FITS"]):
     (tmp_path / "log").unlink()
     assert supervise(command, {"FITS": "1000"}, tmp_path, restarts=0) == (1, 1)
     assert len((tmp_path / "log").read_text().splitlines()) == 1
+    record(fault="out of memory", injected="again at each start (a script in the ranks' place)", lost="nothing was trained "
+           "here", happened="`rca-dist train`'s supervisor starts again with half, 3 times, then says so and ends with 1",
+           back_end=None)  # fmt: skip
 
 
 @pytest.mark.process
@@ -138,3 +159,6 @@ def test_rca_dist_train_starts_again_by_itself(tmp_path):
     assert "Traceback" not in done.stderr
     rows = [key for key in losses(tmp_path / "run") if key[1] == "train/loss"]
     assert [step for step, _ in rows] == [1, 2, 3, 4, 5, 6]
+    record(fault="out of memory", injected="in a step under `rca-dist train` (`RCA_FAULT=kind=oom,rank=1,step=5`)",
+           back_end="fsdp2", world=2, happened="starts again by itself with half the budget and finishes, each step logged "
+           "once", lost="steps since the newest checkpoint, computed again")  # fmt: skip

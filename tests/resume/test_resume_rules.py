@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_rows import record
 
 from rca_dist.command_line import parse
 from rca_dist.errors import UserError
@@ -103,6 +104,8 @@ def test_a_checkpoint_of_another_run_in_our_directory_is_refused(runs, tmp_path)
     assert "step-000005: a checkpoint of another run; there -> here: " in done.stderr
     assert "run.seed: 5 -> 0" in done.stderr
     assert "Traceback" not in done.stderr
+    record(fault="a checkpoint of another run in the directory", injected="a whole one with another seed in its manifest",
+           happened="refused with the differences, exit code 2", lost="nothing")  # fmt: skip
 
 
 def test_a_path_needs_trust_and_must_be_a_checkpoint_of_the_same_run(refused, runs):
@@ -152,6 +155,8 @@ def test_a_damaged_source_is_refused(runs, tmp_path):
     done = train(tmp_path, "--checkpoint.resume=source", "--checkpoint.trust=true", "--run.output_dir=here", check=2)
     assert "optimizer.pt has other content than when it was saved" in done.stderr
     assert not list((tmp_path / "here/checkpoints").iterdir())
+    record(fault="a checkpoint given by path is damaged", injected="one bit flipped", happened="refused, exit code 2; none of "
+           "it is taken over", lost="nothing")  # fmt: skip
 
 
 @pytest.mark.slow
@@ -181,6 +186,8 @@ def test_a_read_only_directory_is_found_before_the_run(read_only, tmp_path):
     done = train(tmp_path, f"--run.output_dir={read_only / 'run'}", "--data.cache_dir=cache", check=2)
     assert f"cannot write in {read_only}" in done.stderr
     assert "training tickets" not in done.stderr
+    record(fault="read-only directory", injected="mounted read-only, or the mode where not root", lost="nothing",
+           happened="refused before the data is read, exit code 2")  # fmt: skip
 
 
 def wait_for(what, process, seconds=120):
@@ -218,6 +225,9 @@ def test_a_start_that_was_overtaken_publishes_nothing(tmp_path, distributed):
             work()
     assert (tmp_path / "run/run.json").read_text() == before
     assert sorted(p.name for p in store.folder.iterdir()) == ["latest", "step-000001"]
+    record(fault="overtaken by a second start", injected="lock released, second start's mark in `run.json` (calls in one "
+           "process)", happened="the first one's save, `run.json` and end are refused with the message", lost="the first's "
+           "step 2, not saved")  # fmt: skip
 
 
 @pytest.mark.slow
@@ -245,6 +255,11 @@ def test_a_second_launch_is_refused_and_a_zombie_writes_nothing(runs, tmp_path):
     assert (facts["status"], facts["starts"]) == ("finished", 2)
     train(tmp_path, *long, "--run.output_dir=undisturbed")
     assert (weights(run), rows(run)) == (weights(tmp_path / "undisturbed"), rows(tmp_path / "undisturbed"))
+    record(fault="two launches of one run", injected="started while the first is at work", happened="the second is refused, "
+           "exit code 2", lost="nothing")  # fmt: skip
+    record(fault="overtaken by a second start", injected="SIGSTOP, lock removed, second start finishes, SIGCONT",
+           lost="nothing in the run", happened="the first ends with the message, exit code 2, no file changed; weights and "
+           "rows as undisturbed")  # fmt: skip
 
 
 @pytest.mark.slow

@@ -136,5 +136,8 @@ def test_other_shared_exports() -> None:
     azure = prepare(str(SHARED / "cloud_incidents_vu" / "azure_label.csv"))
     assert azure.facts["rows"]["kept"] == 92
     assert not azure.frame["prompt"].str.contains("</div>").any()
+    gcp = prepare(str(SHARED / "cloud_incidents_vu" / "gcp_label.csv"))
+    assert gcp.facts["rows"]["kept"] == 34
+    assert not gcp.frame["answer"].str.contains("UNKNOWN").any()
     with pytest.raises(UserError, match=r"only 3 usable tickets.*'root cause'"):
         prepare(str(SHARED / "cloudir_samples" / "atlassian.json"))
