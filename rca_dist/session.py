@@ -51,6 +51,7 @@ class Session:
         self.stop_requested = StopRequest(config.train.max_minutes, self.run.path / "STOP").install()
         self.trainer: Trainer | None = None
         self.resume_from: Path | None = None
+        self.evaluation_due = False
 
     def open(self, adapter: HFModelAdapter, datasets: dict[str, RCADataset]) -> dict[str, Any]:
         """Mark the run running, find its newest checkpoint, start the trackers. Returns the trainer's parts. Collective."""
@@ -58,6 +59,7 @@ class Session:
         self.distributed.on_main(lambda: self._begin(adapter))
         found = self._own_checkpoints()
         self.resume_from, step = (found[0], int(found[1]["step"])) if found else (None, 0)
+        self.evaluation_due = bool(found and found[1].get("evaluation_due"))
         self.distributed.on_main(lambda: self._open_files(datasets, step))
         return {
             "log_row": self.tracker.log, "checkpoints": self.checkpoints,
@@ -113,7 +115,7 @@ class Session:
 
     def _start_trackers(self, step: int) -> None:
         tracking = self.config.tracking
-        record = JsonlTracker(self.run.path / "metrics.jsonl", keep_to_step=step)
+        record = JsonlTracker(self.run.path / "metrics.jsonl", keep_to_step=step, evaluation_due=self.evaluation_due)
         others = start_wandb(
             self.run.path, mode=wandb_mode(tracking.wandb), run_id=self.run.facts["wandb_id"], project=tracking.project,
             entity=tracking.entity, group=tracking.group, tags=tracking.tags, name=self.config.run.name,
@@ -143,6 +145,9 @@ class Session:
         if self.resume_from is not None:
             self.checkpoints.load(self.resume_from, trainer.engine)
             trainer.resume(read_json(self.resume_from / "manifest.json") or {})
+        if trainer.step < trainer.total_steps:
+            # Before anything else runs with the full budget, if only to be timed.
+            trainer.fit_memory()
         expected = estimates.describe(
             self.config, trainer, adapter, self.prepared.tickets, checkpointing=adapter.recomputes, folder=self.run.path
         )

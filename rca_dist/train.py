@@ -1,6 +1,7 @@
 """Train and evaluate: `accelerate launch rca_dist/train.py [--config FILE] [--section.key=value ...]`."""
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,12 @@ def main(argv: list[str]) -> int:
         return 0
 
     from rca_dist.runtime.preemption import StopRequest, stop_if_asked
+    from rca_dist.runtime.supervise import RESTARTED
+
+    if RESTARTED in os.environ:
+        # What was to be removed is removed already; what is there now is this job's own.
+        config.run.overwrite = False
+        config.checkpoint.resume = "auto" if config.checkpoint.resume == "never" else config.checkpoint.resume
 
     # Importing the rest takes seconds, in which a signal must not be lost.
     StopRequest().install()

@@ -51,7 +51,7 @@ class Pieces:
                 yield waiting.pop(0), found
                 continue
             give_back(self.device)
-            self.count *= 2
+            self.count = max(self.count, 2 * -(-len(batch) // len(part)))
             waiting = [*self._cut(part, 2), *waiting[1:]]
             log.warning("warning: memory ran out while scoring %d tickets at once: in halves from here on", len(part))
 

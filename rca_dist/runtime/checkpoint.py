@@ -111,6 +111,7 @@ class Checkpoints:
         return aside, self._problem(aside, lambda: aside.mkdir(parents=True))
 
     def _add(self, step: int, facts: dict[str, Any]) -> None:
+        self.before_publish()
         path = self._of(step) / "manifest.json"
         write_json(path, read_json(path) | facts)
 
@@ -181,10 +182,19 @@ class Checkpoints:
         kept = self._of(writing.keep) if writing.keep is not None else None
         if kept is not None and kept.is_dir():
             write_text(self.folder / "best", kept.name + "\n")
+        elif kept is not None:
+            # The best one could not be written: the best of those that could stays.
+            kept = self._last_kept()
         sync_folder(self.folder)
         for old in self.complete()[: -self.keep_last]:
             if old != kept:
                 shutil.rmtree(old)
+
+    def _last_kept(self) -> Path | None:
+        try:
+            return self.folder / (self.folder / "best").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
 
     def _failed(self, step: int, problem: str, *, must: bool) -> None:
         """Say that a checkpoint could not be written, or end the run. On all ranks alike."""
@@ -200,6 +210,10 @@ class Checkpoints:
     def complete(self) -> list[Path]:
         """Directories that have their final name, oldest first (not verified)."""
         return complete(self.folder)
+
+    def has(self, step: int) -> bool:
+        """Whether a checkpoint of the step was ever written, whole or not. Collective."""
+        return self.distributed.on_main(lambda: self._of(step).is_dir())
 
     def is_whole(self, step: int) -> bool:
         """Whether the checkpoint of a step is there and undamaged. Collective."""

@@ -69,7 +69,8 @@ def explain(error: BaseException) -> str | None:
     """
     text = str(error).lower()
     late = any(words in text for words in LATE)
-    if _heart is None or not (late or any(words in text for words in LOST)):
+    of_a_file = isinstance(error, OSError) and not isinstance(error, ConnectionError)
+    if _heart is None or of_a_file or not (late or any(words in text for words in LOST)):
         return None
     return _heart.verdict(late=late)
 

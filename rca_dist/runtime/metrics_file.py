@@ -19,10 +19,13 @@ class JsonlTracker:
     While the disk is full, rows are kept in memory, with one warning: a checkpoint does not count before they are written.
     """
 
-    def __init__(self, path: Path, *, keep_to_step: int = 0) -> None:
-        """Open for appending; rows of steps after `keep_to_step` (a resume's checkpoint) are cut first."""
+    def __init__(self, path: Path, *, keep_to_step: int = 0, evaluation_due: bool = False) -> None:
+        """Open for appending; rows of steps after `keep_to_step` (a resume's checkpoint) are cut first.
+
+        `evaluation_due`: so are evaluations of that very step, which are going to be done again.
+        """
         self.path = path
-        _cut_back(path, keep_to_step)
+        _cut_back(path, keep_to_step, evaluation_due)
         self._file = path.open("ab", buffering=0)
         self._kept: list[bytes] = []
         self._warned = False
@@ -69,16 +72,18 @@ class JsonlTracker:
                 self._file.close()
 
 
-def _cut_back(path: Path, last_step: int) -> None:
+def _cut_back(path: Path, last_step: int, evaluation_due: bool) -> None:
     if not path.exists():
         return
     kept = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            step = json.loads(line)["step"]
+            row = json.loads(line)
+            step = row["step"]
         except (ValueError, KeyError, TypeError):
             continue
-        if step <= last_step and last_step > 0:
+        again = evaluation_due and step == last_step and any(key.startswith("eval/") for key in row)
+        if step <= last_step and last_step > 0 and not again:
             kept.append(line + "\n")
     write_text(path, "".join(kept))
 

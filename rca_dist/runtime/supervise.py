@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+RESTARTED = "RCA_RESTARTED"  # set for a job that was started again by itself
+
 
 def supervise(command: list[str], environment: dict[str, str], folder: Path, *, restarts: int) -> tuple[int, int | None]:
     """Run the launcher to its end; `folder` is where workers leave `exit`, `pid-RANK` and `memory-RANK`.
@@ -29,7 +31,7 @@ def supervise(command: list[str], environment: dict[str, str], folder: Path, *, 
                 break
             again = f"starting again from the last checkpoint with {names}"
             print(f"rca-dist: {again} ({left} of {restarts} times left)", file=sys.stderr)
-            environment = environment | smaller
+            environment = environment | smaller | {RESTARTED: "1"}
             for path in (*folder.glob("pid-*"), *folder.glob("memory-*"), folder / "exit"):
                 path.unlink(missing_ok=True)
     return code, told

@@ -77,6 +77,8 @@ class Boundary:
         if store and self.written:
             store.publish()
         last, improved, interrupted = trainer.step == trainer.total_steps, False, False
+        # A checkpoint that says so must not say it for ever: the next start would evaluate and log once more.
+        was_due = self.due
         if trainer.evaluate and (self.due or trainer.step % trainer.eval_steps == 0 or last):
             try:
                 improved = self._evaluate()
@@ -87,7 +89,7 @@ class Boundary:
         done = (last or trainer.best.exhausted) and not interrupted
         stop = interrupted or (self.stop and not done)
         best = improved and (trainer.keep_best or getattr(store, "keep_best", False))
-        if store and (trainer.step % trainer.save_steps == 0 or done or stop or best):
+        if store and (trainer.step % trainer.save_steps == 0 or done or stop or best or was_due):
             self._save(must=done or stop)
         if stop:
             trainer.progress.close()
@@ -136,10 +138,19 @@ class Boundary:
             trainer.checkpoints.finish()
         if best.exhausted and talks:
             log.info("stopped early after step %d: %d validation losses in a row were not the best", trainer.step, best.worse)
-        if trainer.keep_best and best.step is not None and best.step != trainer.step and trainer.checkpoints:
+        if not trainer.keep_best or best.step is None:
+            return
+        if best.step != trainer.step and trainer.checkpoints:
+            if not trainer.checkpoints.has(best.step):
+                if talks:
+                    log.warning(
+                        "warning: the best weights, those after step %d, could not be written: the weights are the last "
+                        "ones, after step %d", best.step, trainer.step,
+                    )  # fmt: skip
+                return
             trainer.checkpoints.load_step(best.step, trainer.engine)
             trainer.weights_step = best.step
-        if trainer.keep_best and best.step is not None and talks:
+        if talks:
             log.info("the weights are those after step %d, validation loss %.4f", best.step, best.loss)
 
     def take_up(self, manifest: Mapping[str, Any]) -> None:

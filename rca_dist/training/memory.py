@@ -42,6 +42,7 @@ class Memory:
         self.trainer = trainer
         self.asked = trainer.plan.max_tokens
         self.longest = int(trainer.plan.lengths.max())
+        self.fitted = False
         self.repeatable = trainer.distributed.backend in ("no", "ddp")
 
     @property
@@ -106,8 +107,9 @@ class Memory:
                 {VARIABLE: str(less)},
             ) from error
 
-    def accumulate(self, step: Step) -> list[torch.Tensor]:
-        """Forward and backward of this rank's micro-batches of a step; their loss sums. Collective once, at the end.
+    def accumulate(self, step: Step) -> tuple[Step, list[torch.Tensor]]:
+        """Forward and backward of this rank's micro-batches of a step: the step as computed at last (its micro-batches may
+        have become smaller) and their loss sums. Collective once, at the end.
 
         When any rank runs out of memory all compute the step again, with half the budget, from the same random state.
         Raises: as `halve`, or OutOfMemory on the rank that ran out where that is not possible.
@@ -121,7 +123,7 @@ class Memory:
             before.restore()
             step = next(self.trainer.plan.steps(step.index, step.index + 1))
             losses = self._attempt(step)
-        return losses
+        return step, losses
 
     def _attempt(self, step: Step) -> list[torch.Tensor] | None:
         """None on all ranks when any ran out of memory."""

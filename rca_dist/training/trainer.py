@@ -175,7 +175,7 @@ class Trainer:
         self.settle_batching()
         self.model.train()
         if self.step < self.total_steps:
-            fit_memory(self)
+            self.fit_memory()
         self.fire("on_train_begin")
         self.progress.start(self.step)
         if self.boundary.due:
@@ -202,6 +202,12 @@ class Trainer:
         self.boundary.end()
         self.fire("on_train_end")
 
+    def fit_memory(self) -> None:
+        """Once: halve the token budget until the largest micro-batches fit (see `rehearsal.fit_memory`). Collective."""
+        if not self.memory.fitted:
+            self.memory.fitted = True
+            fit_memory(self)
+
     def release(self) -> None:
         """Free gradients and optimizer state once training is over; `fit` cannot be called again."""
         self.engine.release()
@@ -219,7 +225,7 @@ class Trainer:
             step.index, total=self.total_steps, warmup=self.warmup, kind=self.lr_scheduler, decay_ratio=self.decay_ratio
         )
         engine.set_rate(self.learning_rate * factor)
-        losses = self.memory.accumulate(step)
+        step, losses = self.memory.accumulate(step)
         loss_sum = torch.stack(losses).sum()
         self.watch.note(step, losses)
         with self.memory.fatal(f"in the update of step {step.index + 1}"):

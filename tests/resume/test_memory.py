@@ -151,14 +151,24 @@ def test_rca_dist_train_starts_again_by_itself(tmp_path):
     command = [sys.executable, "-m", "rca_dist.cli", "train", "--config_file", str(ROOT / "configs/accelerate/fsdp2.yaml"),
                "--num_processes", "2", "--data.builtin_tickets=200", "--train.max_steps=6", "--eval.max_tickets=6",
                "--train.precision=fp32", "--train.log_steps=1", "--eval.max_new_tokens=8", "--tracking.wandb=disabled",
-               "--checkpoint.save_steps=2", "--eval.systems=[model]", "--run.output_dir=run"]  # fmt: skip
+               "--checkpoint.save_steps=2", "--eval.systems=[model]", "--run.output_dir=run", "--run.overwrite=true"]  # fmt: skip
     env = os.environ | {"RCA_FAULT": f"kind=oom,rank=1,step=5,once={tmp_path}/once", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "starting again from the last checkpoint with RCA_MAX_TOKENS=2048 (3 of 3 times left)" in done.stderr
+    # What --run.overwrite removes is removed once, not by the restart.
+    assert "going on from step 4" in done.stderr
     assert "Traceback" not in done.stderr
     rows = [key for key in losses(tmp_path / "run") if key[1] == "train/loss"]
     assert [step for step, _ in rows] == [1, 2, 3, 4, 5, 6]
     record(fault="out of memory", injected="in a step under `rca-dist train` (`RCA_FAULT=kind=oom,rank=1,step=5`)",
            back_end="fsdp2", world=2, happened="starts again by itself with half the budget and finishes, each step logged "
            "once", lost="steps since the newest checkpoint, computed again")  # fmt: skip
+
+
+@pytest.mark.process
+def test_a_loss_that_is_not_finite_is_told_after_a_repeated_step_too(nursery, tmp_path):
+    # The step was computed with other micro-batches than planned; those are the ones to look the tickets up in.
+    codes, texts, _ = nursery.crash("ddp", 2, tmp_path, fault="kind=oom,rank=1,step=3;kind=nan,rank=1,step=3", **OPTIONS)
+    assert codes == [1, 1]
+    assert "not finite at step 3" in texts[0]

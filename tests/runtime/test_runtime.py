@@ -215,6 +215,13 @@ def test_jsonl_is_cut_back_to_the_checkpoint(tmp_path):
         {"step": 2, "train/loss": None},
         {"step": 3, "train/loss": 0.25},
     ]
+    # An evaluation that is going to be done again is logged again.
+    tracker = JsonlTracker(path)
+    tracker.log({"step": 2, "train/loss": 0.5})
+    tracker.log({"step": 2, "eval/loss": 0.5})
+    tracker.finish()
+    JsonlTracker(path, keep_to_step=2, evaluation_due=True).finish()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [{"step": 2, "train/loss": 0.5}]
     JsonlTracker(path).finish()
     assert path.read_text() == ""
 

@@ -1,6 +1,7 @@
 """Early stopping and the best weights: which step wins, when training ends, what a resumed run remembers."""
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -125,6 +126,15 @@ def test_a_damaged_best_checkpoint_is_told(distributed, tmp_path):
     run.add_callback("on_step_end", lambda t: (tmp_path / "step-000006" / "optimizer.pt").unlink() if t.step == 9 else None)
     with pytest.raises(UserError, match=r"step-000006.*optimizer\.pt is missing.*run\.overwrite"):
         run.fit()
+
+
+def test_a_best_checkpoint_that_was_never_written_leaves_the_last_weights(distributed, tmp_path, caplog):
+    store = Checkpoints(tmp_path, distributed)
+    run, _ = make(distributed, checkpoints=store)
+    run.add_callback("on_step_end", lambda t: shutil.rmtree(tmp_path / "step-000006") if t.step == 9 else None)
+    run.fit()
+    assert run.weights_step is None
+    assert "could not be written" in caplog.text
 
 
 @pytest.mark.parametrize("kill", ["before the pointer", "no pointer at all"])
