@@ -63,11 +63,10 @@ def test_killed_between_two_files_or_before_the_rename(nursery, whole, tmp_path,
     assert (again["began"], again["weights"]) == (4, first["weights"])
     assert (losses(tmp_path), examples(tmp_path)) == (losses(folder), examples(folder))
     assert not list(store.glob("*.tmp"))
-    record(fault="killed while a checkpoint is written (SIGKILL)",
-           injected=f"`RCA_FAULT=rank={rank},step=8,kind=kill,at={place}` "
-           f"({'between two files' if place == 'save' else 'before the rename'})", happened="gone on from the checkpoint "
-           "before; losses, examples of each step and weights bit-equal to the undisturbed run; the half-written one cleared "
-           "away", lost="steps 5 to 8, computed again", back_end="ddp", world=2)  # fmt: skip
+    record(fault="a rank killed (SIGKILL, `RCA_FAULT=kind=kill`)", injected=f"rank {rank} "
+           f"{'between two files' if place == 'save' else 'before the rename'} of step 8", happened="gone on from the "
+           "checkpoint before; losses, examples of each step and weights bit-equal to the undisturbed run; the half-written "
+           "one cleared away", lost="steps 5 to 8, computed again", back_end="ddp", world=2)  # fmt: skip
 
 
 def test_too_little_memory_for_a_copy_is_said_and_writing_is_at_once(tmp_path, distributed, caplog, monkeypatch):

@@ -67,10 +67,9 @@ def test_killed_at_every_kind_of_place(nursery, tmp_path, backend, world, lora, 
     agree(whole, cut, tmp_path)
     assert not list((tmp_path / "cut" / "checkpoints").glob("*.tmp"))
     for kill, label in zip(places[:kills], PLACES[:kills], strict=True):
-        record(fault="killed (SIGKILL)", injected=f"{label} of 20 (`RCA_FAULT=kind=kill,…`)", measured=ended[kill],
-               happened="gone on with; losses, examples of each step, weights and answers bit-equal to the undisturbed run",
-               lost="steps since the newest whole checkpoint (one every 5), computed again", back_end=backend, world=world,
-               lora=lora)  # fmt: skip
+        record(fault="a rank killed (SIGKILL, `RCA_FAULT=kind=kill`)", injected=label, measured=ended[kill], happened="gone on "
+               "with; losses, examples of each step, weights and answers bit-equal to the undisturbed run", lost="steps since "
+               "the newest whole checkpoint (one every 5), computed again", back_end=backend, world=world, lora=lora)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["exit", "error"])
@@ -97,6 +96,6 @@ def test_many_random_kills(nursery, tmp_path):
     found = many_kills(nursery, tmp_path, kills=10, seed=1)
     assert found["kills"] == 10
     assert found["equal"]
-    record(fault="killed (SIGKILL)", injected="10 times in one run of 50 steps, a random rank at a random moment",
-           back_end="ddp", world=2, happened="gone on with each time; losses, examples of each step and weights bit-equal to "
-           "the undisturbed run", lost=f"{found['computed']} steps computed instead of {found['steps']}")  # fmt: skip
+    record(fault="a rank killed again and again (SIGKILL)", injected="10 times in a run of 50 steps, a random rank at a random "
+           "moment", back_end="ddp", world=2, happened="gone on with each time; losses, examples of each step and weights "
+           "bit-equal to the undisturbed run", lost=f"{found['computed']} steps computed instead of {found['steps']}")  # fmt: skip
