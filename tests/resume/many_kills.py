@@ -1,7 +1,7 @@
 """One run of 2 processes, killed again and again at random moments: `python tests/resume/many_kills.py [50] [SEED]`.
 
-Each kill is a SIGKILL to one rank, chosen at random, after a random time from the start of the processes, up to half of what a
-whole run takes on this machine (so during set-up, in steps, while saving). The run must end with the losses and weights of an uninterrupted one.
+Each kill is a SIGKILL to one rank, chosen at random, after a random time from the start of the processes (so during set-up,
+in steps, while saving), which is drawn shorter where a start gets far on this machine. The run must end with the losses and weights of an uninterrupted one.
 """
 
 import json
@@ -22,8 +22,7 @@ def many_kills(nursery, folder, *, kills, seed=0, backend="ddp"):
     chance, began = random.Random(seed), time.monotonic()
     options = {"steps": STEPS_PER_KILL * kills, "save_steps": 2, "store": {"background": True}}
     whole = nursery.run(backend, 2, folder / "whole", limit=600, **options)
-    longest_wait = max(0.4, (time.monotonic() - began) / 2)
-    hits, starts, places = 0, 0, []
+    hits, starts, places, longest_wait = 0, 0, [0], 1.5
     while hits < kills:
         starts += 1
         assert starts < 20 * kills, f"only {hits} of {starts} kills hit"
@@ -37,6 +36,7 @@ def many_kills(nursery, folder, *, kills, seed=0, backend="ddp"):
         assert -9 in codes, codes
         hits += 1
         places.append(last_step(folder / "cut"))
+        longest_wait *= 0.6 if places[-1] - places[-2] > 2 * STEPS_PER_KILL else 1.2
     cut = nursery.run(backend, 2, folder / "cut", limit=600, **options)
     equal = (
         losses(folder / "cut") == losses(folder / "whole")
