@@ -17,10 +17,10 @@ from job import Nursery, examples, losses
 STEPS_PER_KILL = 5
 
 
-def many_kills(nursery, folder, *, kills, seed=0, backend="ddp"):
+def many_kills(nursery, folder, *, kills, seed=0, backend="ddp", steps=None):
     """Returns the number of kills that hit, starts, steps computed twice, seconds, and whether all is equal in the end."""
     chance, began = random.Random(seed), time.monotonic()
-    options = {"steps": STEPS_PER_KILL * kills, "save_steps": 2, "store": {"background": True}}
+    options = {"steps": steps or STEPS_PER_KILL * kills, "save_steps": 2, "store": {"background": True}}
     whole = nursery.run(backend, 2, folder / "whole", limit=600, **options)
     hits, starts, places, longest_wait = 0, 0, [0], 1.5
     while hits < kills:
@@ -36,7 +36,7 @@ def many_kills(nursery, folder, *, kills, seed=0, backend="ddp"):
         assert -9 in codes, codes
         hits += 1
         places.append(last_step(folder / "cut"))
-        longest_wait *= 0.6 if places[-1] - places[-2] > 2 * STEPS_PER_KILL else 1.2
+        longest_wait *= 0.6 if places[-1] - places[-2] > STEPS_PER_KILL else 1.2
     cut = nursery.run(backend, 2, folder / "cut", limit=600, **options)
     equal = (
         losses(folder / "cut") == losses(folder / "whole")
